@@ -1,0 +1,188 @@
+"""Dedupe: repeats, counter updates and near-duplicates among the mentions of an institution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import count
+
+from rensa import RMinHash
+
+from wanglou.models.near_duplicate import (
+    JACCARD_THRESHOLD,
+    CandidateIndex,
+    bigrams,
+    jaccard,
+)
+from wanglou.models.phrases import PhraseFinder
+from wanglou.models.state import MINUTES_PER_HOUR, KeyedState
+from wanglou.models.taxonomy import Taxonomy
+from wanglou.models.text import normalise
+from wanglou.schemas.base import minute_of
+from wanglou.schemas.mention import DedupedMention, DedupeKind, Engagement, Mention
+
+MIN_BIGRAMS = 8
+"""A shorter text (转发微博, 太可怕了) means something else in every thread: it is never clustered."""
+
+COUNTERS = ("reads", "likes", "comments", "reposts")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What dedupe remembers of a mention. ``text`` is set for originals only."""
+
+    cluster_id: str
+    highest: Engagement
+    text: str | None = None
+    context: str | None = None
+
+
+def highest(left: Engagement, right: Engagement) -> Engagement:
+    """The higher of two readings of each counter.
+
+    >>> highest(Engagement(likes=9), Engagement(likes=4, reposts=1))
+    Engagement(reads=None, likes=9, comments=None, reposts=1)
+    """
+    return Engagement(
+        **{
+            name: max(
+                (one for one in (getattr(left, name), getattr(right, name)) if one is not None),
+                default=None,
+            )
+            for name in COUNTERS
+        }
+    )
+
+
+def change(before: Engagement, now: Engagement) -> Engagement:
+    """How far each counter rose above its highest reading so far, never negative.
+
+    >>> change(Engagement(likes=9, reposts=2), Engagement(likes=12, reposts=1, reads=5))
+    Engagement(reads=5, likes=3, comments=None, reposts=0)
+    """
+    rises: dict[str, int] = {}
+    for name in COUNTERS:
+        reading = getattr(now, name)
+        if reading is not None:
+            rises[name] = max(0, reading - (getattr(before, name) or 0))
+    return Engagement(**rises)
+
+
+def rose(rise: Engagement) -> bool:
+    """Whether any counter rose."""
+    return any(getattr(rise, name) for name in COUNTERS)
+
+
+class DedupeStep:
+    """Dedupe for one partition of the accepted topic.
+
+    A cluster is a star: its members are near-duplicates of its original, which alone is indexed,
+    so that a storm of reposts costs one comparison each.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, state: KeyedState[Seen]) -> None:
+        self._state = state
+        self._denials = PhraseFinder((normalise(term), term) for term in taxonomy.denial_terms)
+        self._index = CandidateIndex()
+        self._key_by_number: dict[int, str] = {}
+        self._number_by_key: dict[str, int] = {}
+        self._numbers = count()
+        state.on_expire = self._forget
+        for key, seen in state.items():
+            if seen.text is not None:
+                self._remember(key, CandidateIndex.signature(bigrams(seen.text)))
+
+    def process(self, mention: Mention, *, offset: int) -> DedupedMention | None:
+        """The mention with its cluster; None for a repeat, which brings nothing new."""
+        key = f"{mention.institution}/{mention.id}"
+        if self._state.applied(key) >= offset:
+            return None
+        seen = self._state.get(key)
+        if seen is not None:
+            return self._update(key, seen, mention, offset)
+        return self._first(key, mention, offset)
+
+    def _update(
+        self, key: str, seen: Seen, mention: Mention, offset: int
+    ) -> DedupedMention | None:
+        rise = change(seen.highest, mention.engagement)
+        if not rose(rise):
+            return None
+        newer = replace(seen, highest=highest(seen.highest, mention.engagement))
+        self._state.put(key, newer, offset=offset, minute=minute_of(mention.collected_at))
+        return self._deduped(mention, seen.cluster_id, DedupeKind.UPDATE, rise)
+
+    def _first(self, key: str, mention: Mention, offset: int) -> DedupedMention:
+        shingles = bigrams(mention.text)
+        minute = minute_of(mention.published_at)
+        clusters = len(shingles) >= MIN_BIGRAMS
+        original = None
+        if clusters:
+            signature = CandidateIndex.signature(shingles)
+            original = self._find_original(mention, shingles, signature)
+            if original is None:
+                self._remember(key, signature)
+            else:
+                self._keep_alive(original, minute, offset)
+        indexed = clusters and original is None
+        seen = Seen(
+            original or key,
+            mention.engagement,
+            mention.text if indexed else None,
+            mention.context if indexed else None,
+        )
+        self._state.put(key, seen, offset=offset, minute=minute)
+        kind = DedupeKind.ORIGINAL if original is None else DedupeKind.DUPLICATE
+        return self._deduped(mention, seen.cluster_id, kind, mention.engagement)
+
+    def _find_original(
+        self, mention: Mention, shingles: frozenset[str], signature: RMinHash
+    ) -> str | None:
+        """Key of the most similar original of the same institution and the same stance."""
+        best: tuple[float, str] | None = None
+        stance = self._stance(mention.text)
+        for number in self._index.candidates(signature):
+            key = self._key_by_number[number]
+            seen = self._state.get(key)
+            if seen is None or seen.text is None:
+                continue
+            if not key.startswith(f"{mention.institution}/") or self._stance(seen.text) != stance:
+                continue
+            similarity = jaccard(shingles, bigrams(seen.text))
+            if similarity >= JACCARD_THRESHOLD:
+                best = min(best or (0.0, key), (-similarity, key))
+        return best[1] if best else None
+
+    def _stance(self, text: str) -> frozenset[str]:
+        return frozenset(match.tag for match in self._denials.find(text))
+
+    def _keep_alive(self, original: str, minute: int, offset: int) -> None:
+        """Let an original live as long as its duplicates come, written at most once an hour."""
+        seen, touched = self._state.get(original), self._state.minute(original)
+        if seen is not None and touched is not None and minute >= touched + MINUTES_PER_HOUR:
+            self._state.put(original, seen, offset=offset, minute=minute)
+
+    def _deduped(
+        self, mention: Mention, cluster_id: str, kind: DedupeKind, rise: Engagement
+    ) -> DedupedMention:
+        original = self._state.get(cluster_id)
+        differs = original is not None and original.text not in (None, mention.text)
+        return DedupedMention.model_construct(
+            **dict(mention),
+            cluster_id=cluster_id,
+            dedupe=kind,
+            original_text=original.text if original and differs else None,
+            original_context=original.context if original and differs else None,
+            engagement_change=rise,
+        )
+
+    def _remember(self, key: str, signature: RMinHash) -> None:
+        number = next(self._numbers)
+        self._key_by_number[number] = key
+        self._number_by_key[key] = number
+        self._index.add(number, signature)
+
+    def _forget(self, key: str) -> None:
+        number = self._number_by_key.pop(key, None)
+        if number is not None:
+            del self._key_by_number[number]
+            self._index.remove(number)

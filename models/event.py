@@ -1,0 +1,139 @@
+"""An event's memory: what is kept of its mentions, and how one is folded in."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections import Counter
+from dataclasses import dataclass, field
+
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator
+
+from wanglou.models.burst import Baseline
+from wanglou.models.heat import DecayingSum, heat_gain
+from wanglou.models.levels import LevelState
+from wanglou.models.reach import AuthorSketch
+from wanglou.models.risk_parameters import RiskParameters
+from wanglou.schemas.base import minute_of
+from wanglou.schemas.mention import DedupeKind, Polarity, ScoredMention
+from wanglou.schemas.risk import Evidence
+
+MAX_EVIDENCE = 3
+EVIDENCE_CHARACTERS = 140
+
+StoredSketch = Annotated[
+    AuthorSketch,
+    PlainSerializer(lambda sketch: b64encode(sketch.to_bytes()).decode(), return_type=str),
+    PlainValidator(
+        lambda value: value if isinstance(value, AuthorSketch) else AuthorSketch(b64decode(value))
+    ),
+]
+"""A sketch that is base64 in JSON."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One tumbling minute: mentions, and the sum of their probabilities of negative."""
+
+    mentions: int = 0
+    negative: float = 0.0
+
+
+@dataclass(slots=True)
+class EventState:
+    """Everything the risk step remembers of one event (institution × risk topic)."""
+
+    first_minute: int
+    baseline: Baseline
+    assessed_through: int
+    last_minute: int = 0
+    sequence: int = 0
+    levels: LevelState = field(default_factory=LevelState)
+    buckets: dict[int, Bucket] = field(default_factory=dict)
+    heat: DecayingSum = field(default_factory=DecayingSum)
+    authors: StoredSketch = field(default_factory=AuthorSketch)
+    platforms: Counter[str] = field(default_factory=Counter)
+    mentions: int = 0
+    updates: int = 0
+    late: int = 0
+    negative: int = 0
+    clusters: int = 0
+    depth: int = 0
+    source_weight: float = 0.0
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    """The hottest mention of each of the hottest clusters, by cluster id."""
+    behind: bool = False
+    """Whether a mention came for a minute that had been assessed."""
+
+    @classmethod
+    def new(cls, minute: int, parameters: RiskParameters) -> EventState:
+        """An event whose first mention is of ``minute``."""
+        baseline = Baseline.prior(parameters.burst, minute)
+        return cls(minute, baseline, assessed_through=minute - 1, last_minute=minute)
+
+
+def depth_of(mention: ScoredMention) -> int:
+    """Steps from the root, as far as a mention tells: 0 a post, 1 answers it, 2 answers an answer."""
+    if mention.parent_id is None and mention.root_id is None:
+        return 0
+    return 1 if mention.parent_id in (None, mention.root_id) or mention.root_id is None else 2
+
+
+def add_mention(
+    event: EventState, mention: ScoredMention, *, clock: int, parameters: RiskParameters
+) -> None:
+    """Fold a scored mention into its event. ``clock`` is the partition's event minute."""
+    minute = minute_of(mention.event_time)
+    author = mention.author
+    tier_weight = parameters.tiers[author.tier] if author else min(parameters.tiers.values())
+    new = mention.dedupe is not DedupeKind.UPDATE
+    gain = heat_gain(
+        mention.engagement,
+        mention.engagement_change,
+        new=new,
+        tier_weight=tier_weight,
+        parameters=parameters.heat,
+    )
+    event.heat.add(gain, minute=minute, half_life=parameters.heat.half_life_minutes)
+    event.first_minute = min(event.first_minute, minute)
+    event.last_minute = max(event.last_minute, minute)
+    _keep_evidence(event, mention, gain)
+    if not new:
+        event.updates += 1
+        return
+    event.mentions += 1
+    event.platforms[mention.platform] += 1
+    event.clusters += mention.dedupe is DedupeKind.ORIGINAL
+    event.depth = max(event.depth, depth_of(mention))
+    if author is not None:
+        event.authors.add(author.id, author.followers)
+    if mention.polarity is Polarity.NEGATIVE:
+        event.negative += 1
+        event.source_weight = max(event.source_weight, tier_weight)
+    if minute < clock - parameters.lateness_minutes:
+        event.late += 1
+        return
+    bucket = event.buckets.setdefault(minute, Bucket())
+    bucket.mentions += 1
+    bucket.negative += mention.polarity_probabilities.negative
+    event.behind = event.behind or minute <= event.assessed_through
+
+
+def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> None:
+    before = event.evidence.get(mention.cluster_id)
+    if before is not None and before.heat >= gain:
+        return
+    event.evidence[mention.cluster_id] = Evidence.model_construct(
+        id=mention.id,
+        platform=mention.platform,
+        kind=mention.kind,
+        published_at=mention.published_at,
+        polarity=mention.polarity,
+        heat=round(gain, 6),
+        text=mention.text[:EVIDENCE_CHARACTERS],
+        url=mention.url,
+    )
+    if len(event.evidence) > MAX_EVIDENCE:
+        coolest = min(event.evidence, key=lambda key: (event.evidence[key].heat, key))
+        del event.evidence[coolest]

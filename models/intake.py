@@ -1,0 +1,175 @@
+"""Intake: from raw bytes to valid, normalised mentions, one per institution named."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from wanglou.models.state import KeyedState
+from wanglou.models.text import normalise
+from wanglou.models.watchlist import InstitutionFinder, Watchlist
+from wanglou.schemas.base import minute_of
+from wanglou.schemas.dead_letter import Reason
+from wanglou.schemas.mention import MAX_RAW_BYTES, Author, Mention, RawAuthor, RawMention
+from wanglou.schemas.problems import describe
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""A time before this is a broken clock or a parser's default."""
+
+MAX_AHEAD = timedelta(minutes=5)
+"""How far a collector's clock may be ahead of ours."""
+
+CONTEXT_CHARACTERS = 140
+"""How much of a root's text its comments and reposts carry: a whole Weibo post of the old limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What intake remembers of a post that names institutions, for what answers it."""
+
+    institutions: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a message is no mention."""
+
+    reason: Reason
+    error: str
+
+
+def parse(value: bytes | None, now: datetime) -> RawMention | Rejection:
+    """Validate the bytes of a raw mention.
+
+    Returns the mention, or why it is none; it raises nothing, whatever the bytes are. Types are
+    strict (``"3"`` or ``3.0`` is no counter); of duplicate keys the last counts.
+
+    >>> parse(b'{"id": 7}', datetime.now(UTC)).error
+    "id: Input should be a valid string (got 7); platform: Field required; text: Field required; \
+published_at: Field required"
+    """
+    if value is None:
+        return Rejection(Reason.NO_VALUE, "message has no value")
+    if len(value) > MAX_RAW_BYTES:
+        return Rejection(
+            Reason.TOO_LARGE,
+            f"message has {len(value)} bytes; at most {MAX_RAW_BYTES}: keep long texts in an "
+            "article store and send their first part",
+        )
+    try:
+        raw = RawMention.model_validate_json(value, strict=True)
+    except ValidationError as error:
+        not_json = error.errors(include_url=False)[0]["type"] == "json_invalid"
+        return Rejection(Reason.NOT_JSON if not_json else Reason.INVALID, describe(error))
+    for field, time in (("published_at", raw.published_at), ("collected_at", raw.collected_at)):
+        if time is not None and not EARLIEST <= time <= now + MAX_AHEAD:
+            return Rejection(
+                Reason.IMPLAUSIBLE_TIME,
+                f"{field}: {time.isoformat()} is not between {EARLIEST:%Y-%m-%d} and "
+                f"{MAX_AHEAD.seconds // 60} minutes from now",
+            )
+    if not raw.text.strip():
+        return Rejection(Reason.INVALID, "text: is blank")
+    return raw
+
+
+def raw_key(value: bytes) -> str | None:
+    """The key of a raw message: ``root_id``, else ``id``; None where neither can be read.
+
+    >>> raw_key(b'{"id": "a", "root_id": "b"}'), raw_key(b'{"id": "a"}'), raw_key(b"[]")
+    ('b', 'a', None)
+    """
+    try:
+        raw = from_json(value)
+    except ValueError:
+        return None
+    ids = (raw.get("root_id"), raw.get("id")) if isinstance(raw, dict) else ()
+    return next((one for one in ids if isinstance(one, str) and one), None)
+
+
+def author_hash(key: bytes, platform: str, author_id: str) -> str:
+    """A keyed hash (HMAC-SHA-256, first 16 bytes in hex) that stands for an author from here on."""
+    message = f"{platform}\0{author_id}".encode("utf-8", "surrogatepass")
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+
+
+class IntakeStep:
+    """Intake for one partition of the raw topic.
+
+    A comment or repost that names no institution inherits those of its root, else of its parent,
+    so a thread must lie on one partition (the raw topic is keyed by root).
+    """
+
+    def __init__(
+        self,
+        watchlist: Watchlist,
+        author_key: bytes,
+        state: KeyedState[Thread],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._finder = InstitutionFinder(watchlist)
+        self._author_key = author_key
+        self._state = state
+        self._clock = clock
+
+    def process(
+        self, value: bytes | None, *, offset: int, received_at: datetime | None
+    ) -> tuple[Mention, ...] | Rejection:
+        """The mentions in a raw message: none if it names no watched institution.
+
+        ``received_at`` is when the broker took the message; None in a recorded stream, where it
+        counts as received when it was collected.
+        """
+        raw = parse(value, self._clock())
+        if isinstance(raw, Rejection):
+            return raw
+        text = normalise(f"{raw.title} {raw.text}" if raw.title else raw.text)
+        answered = self._answered(raw)
+        named = self._finder.find(text)
+        institutions = named or (answered.institutions if answered else ())
+        minute = minute_of(raw.published_at)
+        self._state.observe(minute)
+        if named and self._state.applied(raw.id) < offset:
+            thread = Thread(named, text[:CONTEXT_CHARACTERS])
+            self._state.put(raw.id, thread, offset=offset, minute=minute)
+        author = self._author(raw.platform, raw.author) if raw.author else None
+        collected_at = raw.collected_at or raw.published_at
+        return tuple(
+            Mention.model_construct(
+                id=raw.id,
+                institution=institution,
+                inherited=not named,
+                platform=raw.platform,
+                kind=raw.kind,
+                text=text,
+                context=answered.text if answered else None,
+                url=raw.url,
+                author=author,
+                published_at=raw.published_at,
+                collected_at=collected_at,
+                received_at=received_at or collected_at,
+                engagement=raw.engagement,
+                parent_id=raw.parent_id,
+                root_id=raw.root_id,
+            )
+            for institution in institutions
+        )
+
+    def _answered(self, raw: RawMention) -> Thread | None:
+        for answered_id in (raw.root_id, raw.parent_id):
+            if answered_id is not None and answered_id != raw.id:
+                thread = self._state.get(answered_id)
+                if thread is not None:
+                    return thread
+        return None
+
+    def _author(self, platform: str, author: RawAuthor) -> Author:
+        hashed = author_hash(self._author_key, platform, author.id)
+        return Author(id=hashed, followers=author.followers or 0, tier=author.tier)

@@ -1,0 +1,67 @@
+"""Levels that do not flap: thresholds to enter and to leave, a dwell, a quiet time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wanglou.models.risk_parameters import LevelParameters
+from wanglou.schemas.risk import Level
+
+LEVELS = tuple(Level)
+
+
+@dataclass(slots=True)
+class LevelState:
+    """The level in force and since when; minutes of event time."""
+
+    level: Level | None = None
+    since: int | None = None
+    below_since: int | None = None
+    """Since when the risk is below the level's ``leave``; None if it is not."""
+    quiet_since: int | None = None
+    """Since when the risk is below blue's ``leave``; None if it is not."""
+
+
+def entered(risk: float, parameters: LevelParameters) -> Level | None:
+    """The highest level whose ``enter`` the risk has reached."""
+    return max((one for one in LEVELS if risk >= parameters.threshold(one).enter), default=None)
+
+
+def advance(state: LevelState, risk: float, minute: int, parameters: LevelParameters) -> bool:
+    """Take in the risk at the close of ``minute``; True if the level changed.
+
+    Up at once, over several levels if need be; down when the risk has stayed below the level's
+    ``leave`` for the calm time; resolved (None) when it has stayed below blue's for the quiet
+    time. Never twice within the dwell.
+    """
+    state.quiet_since = _since(state.quiet_since, risk < parameters.blue.leave, minute)
+    if state.level is not None:
+        leave = parameters.threshold(state.level).leave
+        state.below_since = _since(state.below_since, risk < leave, minute)
+    if state.since is not None and minute < state.since + parameters.dwell_minutes:
+        return False
+    target = _target(state, risk, minute, parameters)
+    if target == state.level:
+        return False
+    state.level, state.since, state.below_since = target, minute, None
+    return True
+
+
+def _since(since: int | None, holds: bool, minute: int) -> int | None:
+    if not holds:
+        return None
+    return minute if since is None else since
+
+
+def _target(
+    state: LevelState, risk: float, minute: int, parameters: LevelParameters
+) -> Level | None:
+    up = entered(risk, parameters)
+    if up is not None and (state.level is None or up > state.level):
+        return up
+    if state.quiet_since is not None and minute >= state.quiet_since + parameters.quiet_minutes:
+        return None
+    if state.below_since is not None and minute >= state.below_since + parameters.calm_minutes:
+        held = [one for one in LEVELS if risk >= parameters.threshold(one).leave]
+        return max(held, default=Level.BLUE)
+    return state.level

@@ -1,0 +1,45 @@
+"""The likelihood terms besides burst: negative share and velocity."""
+
+from __future__ import annotations
+
+from math import log2
+
+from wanglou.models.risk_parameters import NegativeParameters, VelocityParameters
+
+
+def negative_share(negative: float, mentions: int, parameters: NegativeParameters) -> float:
+    """Share of negative mentions with a prior, in [0, 1].
+
+    ``negative`` is the sum of the probabilities of negative over ``mentions`` mentions. The prior
+    counts as ``prior_mentions`` mentions of ``prior_share``, so that three posts are not 100 %.
+
+    >>> parameters = NegativeParameters(window_minutes=60, prior_share=0.3, prior_mentions=10)
+    >>> negative_share(0, 0, parameters), round(negative_share(3, 3, parameters), 3)
+    (0.3, 0.462)
+    """
+    prior = parameters.prior_mentions
+    return (negative + prior * parameters.prior_share) / (mentions + prior)
+
+
+def negative_score(share: float, parameters: NegativeParameters) -> float:
+    """The share above the prior, mapped to [0, 1]: what is no more negative than usual is 0.
+
+    >>> parameters = NegativeParameters(window_minutes=60, prior_share=0.2, prior_mentions=10)
+    >>> negative_score(0.1, parameters), negative_score(0.6, parameters)
+    (0.0, 0.5)
+    """
+    return max(0.0, (share - parameters.prior_share) / (1 - parameters.prior_share))
+
+
+def velocity(now: int, before: int) -> float:
+    """Doublings from one window's mentions to the next one's: log₂((now + 1) / (before + 1)).
+
+    >>> velocity(7, 0), velocity(0, 3)
+    (3.0, -2.0)
+    """
+    return log2((now + 1) / (before + 1))
+
+
+def velocity_score(doublings: float, parameters: VelocityParameters) -> float:
+    """Doublings mapped to [0, 1]; shrinking is 0."""
+    return min(1.0, max(0.0, doublings / parameters.saturation_doublings))

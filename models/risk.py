@@ -1,0 +1,218 @@
+"""The risk step: scored mentions in; at the close of each minute levels, alerts, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from wanglou.models.assessment import assess, situation
+from wanglou.models.event import EventState, add_mention
+from wanglou.models.levels import advance
+from wanglou.models.risk_parameters import RiskParameters
+from wanglou.models.state import KeyedState
+from wanglou.models.taxonomy import Taxonomy
+from wanglou.models.watchlist import Watchlist
+from wanglou.schemas.base import minute_of, time_of
+from wanglou.schemas.mention import ScoredMention
+from wanglou.schemas.risk import (
+    Alert,
+    AlertKind,
+    Assessment,
+    Event,
+    Evidence,
+    Level,
+    Subject,
+)
+
+ALERT_NAMESPACE = UUID("6f1c9d5e-2c0b-5f0e-9c58-77616e676c6f")
+"""Namespace of alert ids (UUID version 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the close of minutes brought, in order."""
+
+    alerts: tuple[Alert, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def alert_id(event_id: str, sequence: int, minute: int, kind: AlertKind) -> str:
+    """The id of a transition: the same transition always has the same id."""
+    return str(uuid5(ALERT_NAMESPACE, f"{event_id}/{sequence}/{minute}/{kind}"))
+
+
+def alert_kind(before: Level | None, after: Level | None) -> AlertKind:
+    """What a change of level is called.
+
+    >>> alert_kind(None, Level.BLUE).value, alert_kind(Level.RED, Level.BLUE).value
+    ('raised', 'de-escalated')
+    """
+    if after is None:
+        return AlertKind.RESOLVED
+    if before is None:
+        return AlertKind.RAISED
+    return AlertKind.ESCALATED if after > before else AlertKind.DE_ESCALATED
+
+
+def alert_title(
+    institution: str, topic: str, before: Level | None, after: Level | None, risk: float
+) -> str:
+    """The operators' line.
+
+    >>> alert_title("和兴银行", "挤兑传言", Level.BLUE, Level.ORANGE, 47.25)
+    '【橙色·重大】和兴银行:挤兑传言,由蓝色·一般升级,风险值 47.2'
+    """
+    if after is None:
+        return f"【解除】{institution}:{topic},风险值 {risk:.1f},预警解除"
+    step = {
+        AlertKind.RAISED: "新预警",
+        AlertKind.ESCALATED: f"由{before.chinese if before else ''}升级",
+        AlertKind.DE_ESCALATED: f"由{before.chinese if before else ''}下调",
+    }[alert_kind(before, after)]
+    return f"【{after.chinese}】{institution}:{topic},{step},风险值 {risk:.1f}"
+
+
+class RiskStep:
+    """Risk for one partition of the scored topic.
+
+    The partition's clock is the latest event minute seen on it. A minute closes when the clock
+    passes it; then every event that is open, or that the minute touched, is assessed.
+    """
+
+    def __init__(
+        self,
+        watchlist: Watchlist,
+        taxonomy: Taxonomy,
+        parameters: RiskParameters,
+        state: KeyedState[EventState],
+    ) -> None:
+        self._watchlist = watchlist
+        self._taxonomy = taxonomy
+        self._parameters = parameters
+        self._state = state
+        self._due = {key for key, event in state.items() if _needs_assessment(event)}
+
+    def open_levels(self) -> Iterable[Level]:
+        """The level of each open event."""
+        return [event.levels.level for _, event in self._state.items() if event.levels.level]
+
+    def process(self, mention: ScoredMention, *, offset: int) -> Decision:
+        """Fold a mention in; if it moves the clock, first close the minutes before it."""
+        key = f"{mention.institution}.{mention.risk_topic}"
+        applied = self._state.applied(key) >= offset
+        minute = minute_of(mention.event_time)
+        decision = self._close_before(minute, offset, mention.received_at)
+        if not applied:
+            event = self._state.get(key) or EventState.new(minute, self._parameters)
+            clock = max(self._state.clock, minute)
+            add_mention(event, mention, clock=clock, parameters=self._parameters)
+            self._state.put(key, event, offset=offset, minute=event.last_minute)
+            self._due.add(key)
+        self._state.observe(minute)
+        return decision
+
+    def _close_before(self, minute: int, offset: int, received_at: datetime) -> Decision:
+        if minute <= self._state.clock:
+            return Decision()
+        alerts: list[Alert] = []
+        events: list[Event] = []
+        for key in sorted(self._due):
+            event = self._state.get(key)
+            if event is None:  # expired
+                self._due.discard(key)
+                continue
+            assessment, raised = self._assess_until(key, event, minute, received_at)
+            alerts.extend(raised)
+            if assessment is not None and (raised or event.levels.level is not None):
+                events.append(self._event(key, event, assessment))
+            self._state.put(key, event, offset=offset, minute=event.last_minute)
+            if not _needs_assessment(event):
+                self._due.discard(key)
+        return Decision(tuple(alerts), tuple(events))
+
+    def _assess_until(
+        self, key: str, event: EventState, end: int, received_at: datetime
+    ) -> tuple[Assessment | None, list[Alert]]:
+        """Assess the closed minutes before ``end``; the last assessment, and the alerts."""
+        severity = self._taxonomy.topic(key.split(".")[1]).severity
+        assessment, alerts = None, []
+        minute = event.assessed_through + (0 if event.behind else 1)
+        while minute < end:
+            if event.levels.level is None and not event.behind and minute not in event.buckets:
+                minute = min((one for one in event.buckets if one > minute), default=end)
+                continue
+            event.behind = False
+            assessment = assess(event, minute, severity, self._parameters)
+            before = event.levels.level
+            if advance(event.levels, assessment.risk, minute, self._parameters.levels):
+                event.sequence += 1
+                alerts.append(self._alert(key, event, before, assessment, minute, received_at))
+            event.assessed_through = minute
+            minute += 1
+        event.assessed_through = end - 1
+        return assessment, alerts
+
+    def _subjects(self, key: str) -> tuple[Subject, Subject]:
+        institution, topic = key.split(".")
+        return (
+            Subject(id=institution, name=self._watchlist.name_of(institution)),
+            Subject(id=topic, name=self._taxonomy.topic(topic).name),
+        )
+
+    def _alert(
+        self,
+        key: str,
+        event: EventState,
+        before: Level | None,
+        assessment: Assessment,
+        minute: int,
+        received_at: datetime,
+    ) -> Alert:
+        institution, topic = self._subjects(key)
+        after = event.levels.level
+        kind = alert_kind(before, after)
+        return Alert(
+            id=alert_id(key, event.sequence, minute, kind),
+            kind=kind,
+            sequence=event.sequence,
+            event_id=key,
+            institution=institution,
+            topic=topic,
+            level=after,
+            previous_level=before,
+            decided_at=time_of(minute + 1),
+            title=alert_title(institution.name, topic.name, before, after, assessment.risk),
+            assessment=assessment,
+            situation=situation(event, minute, self._parameters),
+            evidence=_evidence(event),
+            received_at=received_at,
+        )
+
+    def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:
+        institution, topic = self._subjects(key)
+        since = event.levels.since if event.levels.since is not None else event.first_minute
+        return Event(
+            id=key,
+            institution=institution,
+            topic=topic,
+            level=event.levels.level,
+            since=time_of(since + 1),
+            assessed_at=time_of(event.assessed_through + 1),
+            assessment=assessment,
+            situation=situation(event, event.assessed_through, self._parameters),
+            evidence=_evidence(event),
+        )
+
+
+def _needs_assessment(event: EventState) -> bool:
+    """Whether the next close must look at an event: it is open, or has an unassessed mention."""
+    if event.levels.level is not None or event.behind:
+        return True
+    return any(minute > event.assessed_through for minute in event.buckets)
+
+
+def _evidence(event: EventState) -> tuple[Evidence, ...]:
+    hottest = sorted(event.evidence.items(), key=lambda item: (-item[1].heat, item[0]))
+    return tuple(evidence for _, evidence in hottest)

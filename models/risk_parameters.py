@@ -1,0 +1,180 @@
+"""Weights, thresholds and time constants of the risk formula: ``deploy/risk.yaml``, checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wanglou.schemas.base import Share
+from wanglou.schemas.mention import Tier
+from wanglou.schemas.risk import Level
+
+Positive = Annotated[float, Field(gt=0)]
+Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+SUM_TOLERANCE = 1e-9
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_sum(section: BaseModel) -> None:
+    total = sum(value for _, value in section)
+    if abs(total - 1.0) > SUM_TOLERANCE:
+        names = ", ".join(name for name, _ in section)
+        raise ValueError(f"the weights {names} must sum to 1, not {total:.6g}")
+
+
+class HeatParameters(_Section):
+    """Heat: see ``models.heat``."""
+
+    mention: Positive = Field(description="What a new mention brings without any engagement.")
+    reads: Positive
+    likes: Positive
+    comments: Positive
+    reposts: Positive
+    half_life_minutes: Minutes
+    half_saturation: Positive = Field(description="Heat that scores 0.5.")
+
+
+class BurstParameters(_Section):
+    """Burst: see ``models.burst``."""
+
+    window_minutes: Minutes
+    baseline_half_life_minutes: Minutes
+    prior_per_minute: Positive = Field(description="Rate assumed before anything was seen.")
+    half_saturation: Positive = Field(description="Standard deviations that score 0.5.")
+    storm_cap: Positive = Field(
+        description="A minute enters the baseline at most this many deviations above its mean."
+    )
+
+
+class NegativeParameters(_Section):
+    """Negative share: see ``models.likelihood``."""
+
+    window_minutes: Minutes
+    prior_share: Share
+    prior_mentions: Positive
+
+
+class VelocityParameters(_Section):
+    """Velocity: see ``models.likelihood``."""
+
+    window_minutes: Minutes
+    saturation_doublings: Positive = Field(description="Doublings that score 1.")
+
+
+class ActivityWeights(_Section):
+    """Weights of heat, burst and velocity in the activity; they sum to 1."""
+
+    heat: Share
+    burst: Share
+    velocity: Share
+
+    @model_validator(mode="after")
+    def _sum(self) -> Self:
+        _check_sum(self)
+        return self
+
+
+class ImpactWeights(_Section):
+    """Weights of the impact terms; they sum to 1."""
+
+    severity: Share
+    reach: Share
+    source: Share
+
+    @model_validator(mode="after")
+    def _sum(self) -> Self:
+        _check_sum(self)
+        return self
+
+
+class SeverityWeights(_Section):
+    """Weights of the three sides of a severity; they sum to 1."""
+
+    reputation: Share
+    trust: Share
+    regulator: Share
+
+    @model_validator(mode="after")
+    def _sum(self) -> Self:
+        _check_sum(self)
+        return self
+
+
+class ReachParameters(_Section):
+    """Reach: see ``models.reach``."""
+
+    full_audience: Positive = Field(description="Audience that scores 1.")
+    full_authors: Positive = Field(description="Distinct authors that score 1.")
+    full_platforms: Positive = Field(description="Platforms that score 1.")
+    full_depth: Positive = Field(description="Depth of reposting that scores 1.")
+
+
+class Threshold(_Section):
+    """A level is entered at ``enter`` and left below ``leave`` (risk, 0 to 100)."""
+
+    enter: Annotated[float, Field(gt=0, lt=100)]
+    leave: Annotated[float, Field(gt=0, lt=100)]
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.leave >= self.enter:
+            raise ValueError(f"leave ({self.leave}) must be below enter ({self.enter})")
+        return self
+
+
+class LevelParameters(_Section):
+    """When a level changes: see ``models.levels``."""
+
+    blue: Threshold
+    yellow: Threshold
+    orange: Threshold
+    red: Threshold
+    dwell_minutes: Minutes = Field(description="Least time between two changes.")
+    calm_minutes: Minutes = Field(description="Time below `leave` before a level is lowered.")
+    quiet_minutes: Minutes = Field(description="Time below blue's `leave` before it is resolved.")
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        for low, high in (("blue", "yellow"), ("yellow", "orange"), ("orange", "red")):
+            for side in ("enter", "leave"):
+                if getattr(getattr(self, low), side) >= getattr(getattr(self, high), side):
+                    raise ValueError(f"{low}.{side} must be below {high}.{side}")
+        if self.quiet_minutes < self.calm_minutes:
+            raise ValueError("quiet_minutes must be at least calm_minutes")
+        return self
+
+    def threshold(self, level: Level) -> Threshold:
+        """The thresholds of a level."""
+        return (self.blue, self.yellow, self.orange, self.red)[level - 1]
+
+
+class RiskParameters(_Section):
+    """Everything the risk step can be told."""
+
+    lateness_minutes: Minutes = Field(
+        description="A mention later than this counts in totals only, not in bursts."
+    )
+    event_retention_minutes: Annotated[int, Field(ge=1440)] = Field(
+        description="An event with no mention for this long is forgotten."
+    )
+    tiers: dict[Tier, Share] = Field(description="Weight of each source tier 信源级别.")
+    heat: HeatParameters
+    burst: BurstParameters
+    negative: NegativeParameters
+    velocity: VelocityParameters
+    reach: ReachParameters
+    severity_weights: SeverityWeights
+    activity_weights: ActivityWeights
+    impact_weights: ImpactWeights
+    levels: LevelParameters
+
+    @model_validator(mode="after")
+    def _all_tiers(self) -> Self:
+        missing = [tier.value for tier in Tier if tier not in self.tiers]
+        if missing:
+            raise ValueError(f"tiers: no weight for {', '.join(missing)}")
+        return self

@@ -1,0 +1,98 @@
+"""Risk topics (风险类型): how severe each is, and which words show that a text is about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wanglou.models.phrases import PhraseFinder
+from wanglou.models.text import normalise
+from wanglou.schemas.base import Share
+
+OTHER = "other"
+"""The topic of what fits no other."""
+
+
+class Severity(BaseModel):
+    """How much a risk topic hurts, each in [0, 1]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reputation: Share
+    trust: Share = Field(description="Customers' trust: a run is the worst case.")
+    regulator: Share
+
+
+class RiskTopic(BaseModel):
+    """One risk topic."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    name: Annotated[str, Field(min_length=1)]
+    severity: Severity
+    terms: tuple[Annotated[str, Field(min_length=2)], ...] = ()
+
+
+class Taxonomy(BaseModel):
+    """All risk topics; the last resort is the topic ``other``, which must be there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topics: tuple[RiskTopic, ...]
+    denial_terms: tuple[Annotated[str, Field(min_length=2)], ...] = Field(
+        (), description="Words that deny a rumour: near-duplicates that differ in them stay apart."
+    )
+
+    @model_validator(mode="after")
+    def _check_topics(self) -> Self:
+        owners: dict[str, str] = {}
+        ids: set[str] = set()
+        for index, topic in enumerate(self.topics):
+            if topic.id in ids:
+                raise ValueError(f"topics[{index}].id: {topic.id!r} stands twice")
+            ids.add(topic.id)
+            for position, term in enumerate(topic.terms):
+                owner = owners.setdefault(normalise(term).lower(), topic.id)
+                if owner != topic.id:
+                    raise ValueError(
+                        f"topics[{index}].terms[{position}]: {term!r} is also a term of {owner!r}"
+                    )
+        if OTHER not in ids:
+            raise ValueError("topics: the topic 'other' is missing")
+        return self
+
+    def topic(self, topic_id: str) -> RiskTopic:
+        """The topic of an id; ``other`` where the id is no longer in the taxonomy."""
+        by_id = {topic.id: topic for topic in self.topics}
+        return by_id.get(topic_id, by_id[OTHER])
+
+
+class TopicFinder:
+    """Finds the risk topic of a normalised text by its terms.
+
+    >>> taxonomy = Taxonomy.model_validate({"topics": [
+    ...     {"id": "run", "name": "挤兑", "terms": ["取不出钱", "挤兑"],
+    ...      "severity": {"reputation": 0.9, "trust": 1, "regulator": 0.9}},
+    ...     {"id": "other", "name": "其他",
+    ...      "severity": {"reputation": 0.2, "trust": 0.2, "regulator": 0.1}}]})
+    >>> finder = TopicFinder(taxonomy)
+    >>> finder.find("听说取不出钱"), finder.find("吓死了", "听说取不出钱"), finder.find("早安")
+    ('run', 'run', 'other')
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._order = {topic.id: index for index, topic in enumerate(taxonomy.topics)}
+        self._terms = PhraseFinder(
+            (normalise(term), topic.id) for topic in taxonomy.topics for term in topic.terms
+        )
+
+    def find(self, text: str, context: str | None = None) -> str:
+        """The topic with most terms in the text (ties: the first listed), else in the context."""
+        for candidate in (text, context):
+            hits = Counter(match.tag for match in self._terms.find(candidate or ""))
+            if hits:
+                return min(hits, key=lambda topic: (-hits[topic], self._order[topic]))
+        return OTHER

@@ -1,0 +1,53 @@
+"""Normalise texts so that the same words are the same characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+import opencc
+
+_URL = re.compile(r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
+_USER_NAME = re.compile(r"(?://\s*)?@[\w\-·]{1,30}(?:\s?:)?")  # @name, and Weibo's //@name: chains
+_SPACE = re.compile(r"\s+")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together: the one format character that is kept
+
+
+@cache
+def _simplifier() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+def simplify(text: str) -> str:
+    """Traditional to simplified Chinese (OpenCC ``t2s``).
+
+    >>> simplify("銀行擠兌")
+    '银行挤兑'
+    """
+    return text if text.isascii() else str(_simplifier().convert(text))
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character == _ZERO_WIDTH_JOINER or unicodedata.category(character) not in _INVISIBLE
+        else " "
+        if character in "\n\r\t\v\f"
+        else ""
+        for character in text
+    )
+
+
+def normalise(text: str) -> str:
+    """NFKC, visible characters only, URLs and user names out, simplified, spaces collapsed.
+
+    >>> normalise("轉發微博//@小明:ＸＸ銀行 取不出錢！！ http://t.cn/A6abc\\u202e")
+    '转发微博 XX银行 取不出钱!!'
+    """
+    text = _visible(unicodedata.normalize("NFKC", text))
+    text = _USER_NAME.sub(" ", _URL.sub(" ", text))
+    return _SPACE.sub(" ", simplify(text)).strip()

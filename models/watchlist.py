@@ -1,0 +1,128 @@
+"""The watch list: which institutions are watched, and by which names a text means them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wanglou.models.phrases import PhraseFinder
+from wanglou.models.text import normalise
+
+GENERIC_NAMES = frozenset(
+    "银行 保险 证券 基金 公司 集团 信托 支付 理财 贷款 信用卡 支行 分行 总行 中国 人民 人寿 "
+    "商业银行 农商行 信用社 金融 消费金融 投资 担保 租赁 财富 财险 寿险 bank insurance".split()
+)
+"""Words that name no institution of their own: as an alias they would match every post."""
+
+MIN_NAME_CHARACTERS = 2
+
+
+class Institution(BaseModel):
+    """A watched institution."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    name: str
+    aliases: tuple[str, ...] = ()
+    exclusions: tuple[str, ...] = Field((), description="Phrases in which a name means another.")
+
+
+class _Claims:
+    """Which name belongs to whom; collects every problem before it complains."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, tuple[str, str]] = {}
+        self.problems: list[str] = []
+
+    def claim(self, name: str, institution: str, place: str) -> None:
+        folded = normalise(name).lower()
+        if len(folded) < MIN_NAME_CHARACTERS:
+            self.problems.append(f"{place}: {name!r} is too short; at least 2 characters")
+        elif folded in GENERIC_NAMES:
+            self.problems.append(f"{place}: {name!r} names no institution; use a longer name")
+        elif folded in self.owners and self.owners[folded][0] != institution:
+            owner, other_place = self.owners[folded]
+            self.problems.append(
+                f"{place}: {name!r} already means {owner!r} ({other_place}); a name has one meaning"
+            )
+        else:
+            self.owners.setdefault(folded, (institution, place))
+
+
+class Watchlist(BaseModel):
+    """All watched institutions.
+
+    Raises ``ValidationError`` when an id or a name stands for two institutions (so also for a
+    cycle of aliases), or a name is empty or generic.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    institutions: tuple[Institution, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        claims = _Claims()
+        ids: dict[str, int] = {}
+        for index, institution in enumerate(self.institutions):
+            here = f"institutions[{index}]"
+            if institution.id in ids:
+                claims.problems.append(
+                    f"{here}.id: {institution.id!r} is also institutions[{ids[institution.id]}].id"
+                )
+            ids[institution.id] = index
+            claims.claim(institution.name, institution.id, f"{here}.name")
+            for position, alias in enumerate(institution.aliases):
+                claims.claim(alias, institution.id, f"{here}.aliases[{position}]")
+            for position, exclusion in enumerate(institution.exclusions):
+                if not normalise(exclusion):
+                    claims.problems.append(f"{here}.exclusions[{position}]: is empty")
+        if claims.problems:
+            raise ValueError("; ".join(claims.problems))
+        return self
+
+    def name_of(self, institution_id: str) -> str:
+        """The Chinese name of an institution; the id itself where it is no longer watched."""
+        return next(
+            (one.name for one in self.institutions if one.id == institution_id), institution_id
+        )
+
+
+class InstitutionFinder:
+    """Finds which watched institutions a normalised text names.
+
+    >>> watchlist = Watchlist.model_validate({"institutions": [
+    ...     {"id": "hexing", "name": "和兴银行", "aliases": ["和兴"], "exclusions": ["和兴超市"]},
+    ...     {"id": "hexing-life", "name": "和兴人寿"}]})
+    >>> finder = InstitutionFinder(watchlist)
+    >>> finder.find("和兴银行的排队和和兴超市的排队")
+    ('hexing',)
+    >>> finder.find("和兴人寿理赔"), finder.find("和兴超市")
+    (('hexing-life',), ())
+    """
+
+    def __init__(self, watchlist: Watchlist) -> None:
+        phrases: list[tuple[str, str | None]] = []
+        for institution in watchlist.institutions:
+            for name in (institution.name, *institution.aliases):
+                phrases.append((normalise(name), institution.id))
+            phrases.extend((normalise(phrase), None) for phrase in institution.exclusions)
+        self._finder = PhraseFinder(phrases)
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """Ids of the institutions named, in order of first appearance.
+
+        Where phrases overlap the longest counts, so that an exclusion hides the name inside it and
+        a longer name the shorter one.
+        """
+        found: dict[str, None] = {}
+        end = 0
+        for match in sorted(self._finder.find(text), key=lambda one: (one.start, -one.end)):
+            if match.end <= end:
+                continue  # inside a longer phrase
+            end = match.end
+            if match.tag is not None:
+                found[match.tag] = None
+        return tuple(found)

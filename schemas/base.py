@@ -1,0 +1,52 @@
+"""What every contract of Wanglou has in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+MAX_COUNT = 10**12
+"""Largest believable counter or audience: above it a collector is broken."""
+
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+"""A whole number of people or acts, never negative."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+"""A share or probability in [0, 1]."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+"""An opaque id; at most 256 characters so that it fits into keys and headers."""
+
+Timestamp = AwareDatetime
+"""A point in time that always has an offset (RFC 3339)."""
+
+
+class Contract(BaseModel):
+    """A message, or a part of one: immutable; unknown fields are ignored, so that writers can be
+    ahead of readers (the compatibility rule of ``schemas.compatibility``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON without fields that are null: what stands on the wire."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def minute_of(time: datetime) -> int:
+    """The tumbling one-minute bucket of a time, in whole minutes since the Unix epoch.
+
+    >>> minute_of(datetime.fromisoformat("1970-01-01T08:02:59+08:00"))
+    2
+    """
+    return int(time.timestamp() // 60)
+
+
+def time_of(minute: int) -> datetime:
+    """When a minute since the Unix epoch begins, in UTC.
+
+    >>> time_of(29_000_000).isoformat()
+    '2025-02-19T21:20:00+00:00'
+    """
+    return datetime.fromtimestamp(minute * 60, UTC)

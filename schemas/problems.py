@@ -1,0 +1,34 @@
+"""Say in one line what is wrong with an input: which field, what stood there, what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+MAX_SHOWN = 60
+"""Characters of a wrong value that are shown."""
+
+
+def place(location: Sequence[int | str]) -> str:
+    """A field's place as people write it.
+
+    >>> place(("institutions", 2, "aliases", 0))
+    'institutions[2].aliases[0]'
+    """
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".") or "(whole value)"
+
+
+def describe(error: ValidationError, show_values: bool = True) -> str:
+    """All problems of a validation, joined by ``; ``. Values are shown cut to 60 characters."""
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False):
+        line = f"{place(problem['loc'])}: {problem['msg']}"
+        if show_values and problem["type"] not in ("missing", "json_invalid", "model_type"):
+            shown = ascii(problem["input"])
+            line += f" (got {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''})"
+        problems.append(line)
+    return "; ".join(problems)
