@@ -24,10 +24,10 @@ EVIDENCE_CHARACTERS = 140
 
 StoredSketch = Annotated[
     AuthorSketch,
-    PlainSerializer(lambda sketch: b64encode(sketch.to_bytes()).decode(), return_type=str),
     PlainValidator(
         lambda value: value if isinstance(value, AuthorSketch) else AuthorSketch(b64decode(value))
     ),
+    PlainSerializer(lambda sketch: b64encode(sketch.to_bytes()).decode(), return_type=str),
 ]
 """A sketch that is base64 in JSON."""
 

@@ -14,6 +14,10 @@ from wanglou.schemas.mention import (
 )
 
 
+class ModelError(ValueError):
+    """A model folder that cannot be used; the message says why."""
+
+
 class PolarityModel(Protocol):
     """Anything that tells the polarity of texts."""
 

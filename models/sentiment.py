@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from wanglou.models.scoring import ModelError
 from wanglou.schemas.mention import Polarity, PolarityProbabilities
 
 MAX_PIECES = 128
@@ -23,10 +24,6 @@ DECIMALS = 4
 """Digits of a probability; more would differ with the batch that a text happens to be in."""
 
 Precision = Literal["float32", "bfloat16"]
-
-
-class ModelError(ValueError):
-    """A model folder that cannot be used; the message says why."""
 
 
 class BertPolarity:

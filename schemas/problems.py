@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+VALUE_SAYS_NOTHING = ("missing", "json_invalid", "model_type", "value_error")
+"""Problems whose input is a whole object, or whose message already shows the value."""
+
 MAX_SHOWN = 60
 """Characters of a wrong value that are shown."""
 
@@ -22,12 +25,16 @@ def place(location: Sequence[int | str]) -> str:
     return path.lstrip(".") or "(whole value)"
 
 
-def describe(error: ValidationError, show_values: bool = True) -> str:
-    """All problems of a validation, joined by ``; ``. Values are shown cut to 60 characters."""
+def describe(error: ValidationError, hidden: Sequence[str] = ()) -> str:
+    """All problems of a validation, joined by ``; ``.
+
+    Values are shown cut to 60 characters, but never those of the ``hidden`` top-level fields.
+    """
     problems = []
     for problem in error.errors(include_url=False, include_context=False):
         line = f"{place(problem['loc'])}: {problem['msg']}"
-        if show_values and problem["type"] not in ("missing", "json_invalid", "model_type"):
+        concealed = bool(problem["loc"]) and problem["loc"][0] in hidden
+        if not concealed and problem["type"] not in VALUE_SAYS_NOTHING:
             shown = ascii(problem["input"])
             line += f" (got {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''})"
         problems.append(line)

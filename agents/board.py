@@ -1,0 +1,93 @@
+"""The live board: open events and the last alerts, as a picture for a terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta, timezone
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from wanglou.schemas.risk import Alert, Event, Level
+
+LAST_ALERTS = 12
+CHINA = timezone(timedelta(hours=8))
+"""Operators read Chinese standard time."""
+
+COLOURS = {
+    Level.BLUE: "bold blue",
+    Level.YELLOW: "bold yellow",
+    Level.ORANGE: "bold dark_orange",
+    Level.RED: "bold red",
+}
+
+
+def clock(time: datetime) -> str:
+    """A time as operators read it: month-day hour:minute, in China."""
+    return f"{time.astimezone(CHINA):%m-%d %H:%M}"
+
+
+def colour(level: Level | None) -> str:
+    """The style of a level; green when there is none any more."""
+    return "green" if level is None else COLOURS[level]
+
+
+class Board:
+    """What is open now, and what happened last."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, Event] = {}
+        self._alerts: deque[Alert] = deque(maxlen=LAST_ALERTS)
+        self._alert_ids: set[str] = set()
+        self.alerts: list[Alert] = []
+        """All alerts shown so far, repeats dropped by id."""
+
+    def take_event(self, event: Event) -> None:
+        """Show the newer state of an event."""
+        if event.level is None:
+            self._events.pop(event.id, None)
+        else:
+            self._events[event.id] = event
+
+    def take_alert(self, alert: Alert) -> bool:
+        """Show an alert; False if it is a repeat."""
+        if alert.id in self._alert_ids:
+            return False
+        self._alert_ids.add(alert.id)
+        self.alerts.append(alert)
+        self._alerts.append(alert)
+        return True
+
+    def render(self) -> RenderableType:
+        """Two tables: open events with the gravest first, and the last alerts."""
+        return Group(self._open_events(), self._last_alerts())
+
+    def _open_events(self) -> Table:
+        table = Table(title="开放事件 Open events", title_justify="left", expand=True)
+        for heading in ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "受众", "时间"):
+            table.add_column(heading, no_wrap=True)
+        for event in sorted(
+            self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
+        ):
+            situation = event.situation
+            table.add_row(
+                Text(event.level.chinese if event.level else "", colour(event.level)),
+                event.institution.name,
+                event.topic.name,
+                f"{event.assessment.risk:.1f}",
+                f"{situation.heat:.0f}",
+                str(situation.mentions),
+                str(situation.negative),
+                f"{situation.audience:,.0f}",
+                clock(event.assessed_at),
+            )
+        return table
+
+    def _last_alerts(self) -> Table:
+        table = Table(title="最近预警 Last alerts", title_justify="left", expand=True)
+        table.add_column("时间", no_wrap=True)
+        table.add_column("预警")
+        for alert in reversed(self._alerts):
+            table.add_row(clock(alert.decided_at), Text(alert.title, colour(alert.level)))
+        return table

@@ -1,0 +1,72 @@
+"""wanglou backtest"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.table import Table
+
+from wanglou.agents.board import clock, colour
+from wanglou.agents.commands.shared import (
+    console,
+    count_lines,
+    progress_bar,
+    settings_with,
+)
+from wanglou.agents.kafka import partition_of
+from wanglou.agents.step3_sentiment import load_model
+from wanglou.models.backtest import Backtest, BacktestResult
+from wanglou.schemas.base import Contract
+
+_OUT = click.File("wb", lazy=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--alerts", type=_OUT, help="Write the alerts here, one a line.")
+@click.option("--events", type=_OUT, help="Write the last state of every event here.")
+def backtest(file: Path, alerts: IO[bytes] | None, events: IO[bytes] | None) -> None:
+    """Take recorded raw mentions through the whole pipeline without a broker.
+
+    FILE has a raw mention in each line, in the order in which they were collected. The same file
+    and rules give the same alerts, always.
+    """
+    settings = settings_with()
+    partitions = settings.topics.partitions
+    test = Backtest(
+        settings.load_rules(),
+        load_model(settings.model),
+        settings.load_author_key(),
+        lambda key: partition_of(key, partitions),
+    )
+    with file.open("rb") as lines, progress_bar("back-test") as bar:
+        task = bar.add_task("", total=count_lines(file))
+        for count in test.feed(lines):
+            bar.advance(task, count)
+    _write(alerts, test.result.alerts)
+    _write(events, [event for _, event in sorted(test.result.events.items())])
+    _show(test.result)
+
+
+def _write(out: IO[bytes] | None, contracts: Iterable[Contract]) -> None:
+    if out is not None:
+        for contract in contracts:
+            out.write(contract.to_json() + b"\n")
+
+
+def _show(result: BacktestResult) -> None:
+    terminal = console()
+    counts = Table("what", "messages")
+    for name, number in result.counts.items():
+        counts.add_row(name, str(number))
+    terminal.print(counts)
+    for number, rejection in result.rejections:
+        terminal.print(f"line {number}: {rejection.reason.value}: {rejection.error}", markup=False)
+    for alert in result.alerts:
+        line = f"{clock(alert.decided_at)} {alert.title}"
+        terminal.print(line, style=colour(alert.level), markup=False)
+    still_open = [event.id for event in result.events.values() if event.level is not None]
+    terminal.print(f"{len(result.alerts)} alerts; open at the end: {', '.join(still_open) or 'none'}")

@@ -1,0 +1,38 @@
+"""wanglou config check | show"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from wanglou.agents.commands.shared import settings_with
+from wanglou.agents.settings import settings_file
+from wanglou.agents.step3_sentiment import load_model
+
+
+@click.group()
+def config() -> None:
+    """Check and show the settings and rules."""
+
+
+@config.command()
+def check() -> None:
+    """Load everything a worker loads; exit code 3 and what to change if something is wrong."""
+    settings = settings_with()
+    rules = settings.load_rules()
+    load_model(settings.model)
+    click.echo(f"settings    {settings_file() or 'defaults and environment'}")
+    click.echo(f"watch list  {len(rules.watchlist.institutions)} institutions")
+    click.echo(f"taxonomy    {len(rules.taxonomy.topics)} risk topics")
+    click.echo(f"risk        {settings.rules.risk}")
+    click.echo(f"model       {settings.model.path if settings.model.enabled else 'none'}")
+    if settings.author_key is None and settings.author_key_file is None:
+        click.echo("author_key  not set: author hashes can be recomputed by anyone", err=True)
+    click.echo("all is well")
+
+
+@config.command()
+def show() -> None:
+    """Print the settings in force as JSON; secrets are hidden."""
+    click.echo(json.dumps(settings_with().model_dump(mode="json"), indent=2, ensure_ascii=False))

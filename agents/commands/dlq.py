@@ -1,0 +1,102 @@
+"""wanglou dlq list | show | replay"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+from rich.table import Table
+
+from wanglou.agents.commands.shared import broker_option, console, run, settings_with
+from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all
+from wanglou.agents.settings import Settings
+from wanglou.schemas.dead_letter import DeadLetter, Reason
+from wanglou.schemas.topics import DEAD_LETTERS
+
+_REASON = click.Choice([reason.value for reason in Reason])
+
+
+@click.group()
+def dlq() -> None:
+    """Look at what could not be processed, and replay it once the cause is repaired."""
+
+
+@dlq.command("list")
+@click.option("--reason", type=_REASON, help="Only these.")
+@broker_option
+def list_letters(reason: str | None, broker: str | None) -> None:
+    """One line a dead letter: id, agent, reason, error."""
+    letters = run(_read(settings_with(broker), lambda one: reason in (None, one.reason.value)))
+    table = Table("id", "agent", "reason", "error")
+    for letter in letters:
+        table.add_row(letter.id, letter.agent, letter.reason.value, letter.error[:120])
+    terminal = console()
+    terminal.print(table)
+    terminal.print(f"{len(letters)} dead letters")
+
+
+@dlq.command()
+@click.argument("id")
+@broker_option
+def show(id: str, broker: str | None) -> None:
+    """Everything about one dead letter, with its original bytes."""
+    letter = _one(run(_read(settings_with(broker), lambda one: one.id == id)), id)
+    for name in ("id", "agent", "reason", "error", "timestamp"):
+        click.echo(f"{name + ':':<11}{getattr(letter, name)}")
+    for name, content in (("key", letter.key), ("value", letter.value)):
+        text = "(none)" if content is None else content.decode("utf-8", "backslashreplace")
+        click.echo(f"{name + ':':<11}{text}")
+
+
+@dlq.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--reason", type=_REASON, help="All with this reason.")
+@broker_option
+def replay(
+    ids: tuple[str, ...], everything: bool, reason: str | None, broker: str | None
+) -> None:
+    """Send dead letters to the topic that they were read from, as they were.
+
+    What is still wrong comes back as a new dead letter; the old one stays.
+    """
+    if not ids and not everything and reason is None:
+        raise click.UsageError("say which: one or more IDs, --reason, or --all")
+
+    def wanted(letter: DeadLetter) -> bool:
+        return everything or letter.id in ids or letter.reason.value == reason
+
+    settings = settings_with(broker)
+    letters = run(_read(settings, wanted))
+    for id in ids:
+        _one([letter for letter in letters if letter.id == id], id)
+    run(_send(settings, letters))
+    click.echo(f"{len(letters)} replayed")
+
+
+def _one(letters: list[DeadLetter], id: str) -> DeadLetter:
+    if not letters:
+        raise click.ClickException(f"there is no dead letter {id}; see: wanglou dlq list")
+    return letters[0]
+
+
+async def _read(settings: Settings, wanted: Callable[[DeadLetter], bool]) -> list[DeadLetter]:
+    """The dead letters wanted, each once: an agent may have put one aside twice."""
+    letters: dict[str, DeadLetter] = {}
+    async for record in read_to_end(settings.broker, DEAD_LETTERS.name):
+        letter = DeadLetter.model_validate_json(record.value)
+        if wanted(letter):
+            letters[letter.id] = letter
+    return sorted(letters.values(), key=lambda one: (one.timestamp, one.id))
+
+
+async def _send(settings: Settings, letters: list[DeadLetter]) -> None:
+    producer = new_producer(settings.broker)
+    try:
+        await producer.start()
+        messages = [Message(letter.topic, letter.key, letter.value) for letter in letters]
+        refused = await send_all(producer, messages)
+    finally:
+        await producer.stop()
+    if refused:
+        raise click.ClickException(f"{len(refused)} refused by the broker: {refused[0][1]!r}")

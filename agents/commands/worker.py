@@ -1,0 +1,72 @@
+"""wanglou worker"""
+
+from __future__ import annotations
+
+import click
+from faust.worker import Worker
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from wanglou.agents.app import STAGES, WorkerApp, new_stages
+from wanglou.agents.commands.shared import broker_option, run, settings_with
+from wanglou.agents.kafka import new_admin
+from wanglou.agents.metrics import Metrics
+from wanglou.agents.settings import Settings
+from wanglou.agents.topic_admin import TopicProblem, findings, partition_counts
+
+
+class _AgentNames(click.ParamType):
+    name = "agent,…"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in value.split(","))
+        for name in names:
+            if name not in STAGES:
+                self.fail(f"{name!r} is no agent; one or more of {', '.join(STAGES)}", param, ctx)
+        return names
+
+
+@click.command()
+@click.option(
+    "--agents",
+    type=_AgentNames(),
+    default=",".join(STAGES),
+    show_default=True,
+    help="Which agents this worker runs; several workers share the partitions of an agent.",
+)
+@broker_option
+@click.option("--port", type=int, help="Port of /metrics, /healthz, /readyz (default 6066).")
+def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> None:
+    """Run agents until SIGTERM or Ctrl-C.
+
+    Checks the topics first: one that is missing or does not fit is named, with its repair, and
+    the worker does not start (exit code 5).
+    """
+    overrides = {} if port is None else {"worker": {"port": port}}
+    settings = settings_with(broker, **overrides)
+    run(_check_topics(settings))
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    metrics = Metrics(registry)
+    app = WorkerApp(settings, new_stages(settings, agents, metrics), metrics)
+    Worker(
+        app.faust, loglevel=settings.worker.log_level, redirect_stdouts=False
+    ).execute_from_commandline()
+
+
+async def _check_topics(settings: Settings) -> None:
+    admin = new_admin(settings.broker)
+    try:
+        await admin.start()
+        found = findings(await partition_counts(admin))
+    finally:
+        await admin.close()
+    if found:
+        raise TopicProblem("\n".join(str(finding) for finding in found))

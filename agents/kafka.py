@@ -1,0 +1,158 @@
+"""Clients of the broker: connection settings in one place, and sending that waits for the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.consumer import AIOKafkaConsumer
+from aiokafka.errors import InvalidRequestError, KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
+
+from wanglou.agents.settings import BrokerSettings
+from wanglou.schemas.cloudevents import Headers
+from wanglou.schemas.topics import DEAD_LETTER_MAX_MESSAGE_BYTES
+
+logger = logging.getLogger(__name__)
+
+PRODUCER_LINGER_MS = 2
+RETRY_SECONDS = 0.5
+READ_MS = 1000
+ENVELOPE_BYTES = 64 * 1024
+"""Room beside a message's value for its key, headers and the request around it."""
+
+REFUSED = (MessageSizeTooLargeError, InvalidRequestError)
+"""Errors that sending again does not cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to send; without ``partition`` its key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition on which a key lies: Kafka's default partitioner (murmur2).
+
+    >>> partition_of("hexing-bank", 1)
+    0
+    """
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def new_producer(broker: BrokerSettings) -> AIOKafkaProducer:
+    """A producer whose messages are acknowledged by all replicas in sync."""
+    return AIOKafkaProducer(
+        bootstrap_servers=broker.url,
+        acks="all",
+        linger_ms=PRODUCER_LINGER_MS,
+        max_batch_size=256 * 1024,
+        max_request_size=DEAD_LETTER_MAX_MESSAGE_BYTES + ENVELOPE_BYTES,
+        request_timeout_ms=int(broker.request_timeout_seconds * 1000),
+    )
+
+
+def new_reader(broker: BrokerSettings) -> AIOKafkaConsumer:
+    """A consumer outside any group, that reads what it is told to."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=broker.url,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=int(broker.request_timeout_seconds * 1000),
+        max_partition_fetch_bytes=DEAD_LETTER_MAX_MESSAGE_BYTES + ENVELOPE_BYTES,
+    )
+
+
+async def read_to_end(broker: BrokerSettings, topic: str) -> AsyncIterator[ConsumerRecord]:
+    """All messages that stand in a topic now, partition by partition."""
+    reader = new_reader(broker)
+    await reader.start()
+    try:
+        places = await places_of(reader, topic)
+        ends = await reader.end_offsets(places)
+        for place in places:
+            reader.assign([place])
+            await reader.seek_to_beginning(place)
+            while await reader.position(place) < ends[place]:
+                for record in (await reader.getmany(place, timeout_ms=READ_MS)).get(place, []):
+                    yield record
+    finally:
+        await reader.stop()
+
+
+async def places_of(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic, in order; none if it does not exist."""
+    await reader.topics()
+    return [TopicPartition(topic, one) for one in sorted(reader.partitions_for_topic(topic) or ())]
+
+
+def new_admin(broker: BrokerSettings) -> AIOKafkaAdminClient:
+    """A client for topics and groups."""
+    return AIOKafkaAdminClient(
+        bootstrap_servers=broker.url,
+        request_timeout_ms=int(broker.request_timeout_seconds * 1000),
+    )
+
+
+async def send_all(
+    producer: AIOKafkaProducer,
+    messages: Sequence[Message],
+    on_retry: Callable[[int], None] = lambda count: None,
+) -> list[tuple[Message, KafkaError]]:
+    """Send, and wait until the broker has acknowledged every message, however long it takes.
+
+    Returns the messages that the broker refuses for what they are (too large), with the error.
+    """
+    refused: list[tuple[Message, KafkaError]] = []
+    waiting = list(messages)
+    while waiting:
+        outcomes = await _send_once(producer, waiting)
+        refused += [(one, error) for one, error in outcomes if isinstance(error, REFUSED)]
+        failed = [(one, error) for one, error in outcomes if not isinstance(error, REFUSED)]
+        waiting = [one for one, _ in failed]
+        if failed:
+            logger.warning("%d messages not acknowledged, sending again: %r", *_first(failed))
+            on_retry(len(failed))
+            await asyncio.sleep(RETRY_SECONDS)
+    return refused
+
+
+def _first(failed: Sequence[tuple[Message, KafkaError]]) -> tuple[int, KafkaError]:
+    return len(failed), failed[0][1]
+
+
+async def _send_once(
+    producer: AIOKafkaProducer, messages: Sequence[Message]
+) -> list[tuple[Message, KafkaError]]:
+    """Send each message once; those that failed, with their errors."""
+    pending: list[tuple[Message, asyncio.Future[object]]] = []
+    failed: list[tuple[Message, KafkaError]] = []
+    for message in messages:
+        try:
+            future = await producer.send(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                partition=message.partition,
+                headers=list(message.headers),
+            )
+        except KafkaError as error:
+            failed.append((message, error))
+        else:
+            pending.append((message, future))
+    results = await asyncio.gather(*(future for _, future in pending), return_exceptions=True)
+    for (message, _), result in zip(pending, results, strict=True):
+        if isinstance(result, KafkaError):
+            failed.append((message, result))
+        elif isinstance(result, BaseException):
+            raise result
+    return failed

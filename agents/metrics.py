@@ -1,0 +1,107 @@
+"""Every metric of a worker, defined once, each with its meaning."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """The metrics of one worker, in a registry that the caller passes in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.messages_in = Counter(
+            "wanglou_messages_in_total",
+            "Messages that an agent has read and finished with.",
+            ["agent"],
+            registry=registry,
+        )
+        self.messages_out = Counter(
+            "wanglou_messages_out_total",
+            "Messages that an agent has written and the broker has acknowledged, by topic.",
+            ["agent", "topic"],
+            registry=registry,
+        )
+        self.outcomes = Counter(
+            "wanglou_outcomes_total",
+            "What became of the messages: accepted, irrelevant, repeat, original, duplicate, …",
+            ["agent", "outcome"],
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "wanglou_dead_letters_total",
+            "Messages put aside because they could not be processed, by reason.",
+            ["agent", "reason"],
+            registry=registry,
+        )
+        self.step_latency = Histogram(
+            "wanglou_step_latency_seconds",
+            "From the broker's taking a message to the acknowledgement of what an agent made of it.",
+            ["agent"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.alert_latency = Histogram(
+            "wanglou_raw_to_alert_seconds",
+            "From the broker's taking a raw mention to the acknowledgement of the alert it caused.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.batch_messages = Histogram(
+            "wanglou_batch_messages",
+            "Messages in a micro-batch.",
+            ["agent"],
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.batch_duration = Histogram(
+            "wanglou_batch_seconds",
+            "From having a micro-batch to having acknowledged it.",
+            ["agent"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "wanglou_lag_messages",
+            "Messages of a partition that the agent has not finished with.",
+            ["agent", "partition"],
+            registry=registry,
+        )
+        self.model_duration = Histogram(
+            "wanglou_model_seconds",
+            "Time that the model takes for a micro-batch.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.model_texts = Counter(
+            "wanglou_model_texts_total",
+            "Mentions that were given to the model (equal texts are read once).",
+            registry=registry,
+        )
+        self.state_entries = Gauge(
+            "wanglou_state_entries",
+            "Entries that an agent keeps for a partition.",
+            ["agent", "partition"],
+            registry=registry,
+        )
+        self.restores = Counter(
+            "wanglou_state_restores_total",
+            "Partitions whose state was read back from its topic.",
+            ["agent"],
+            registry=registry,
+        )
+        self.send_retries = Counter(
+            "wanglou_send_retries_total",
+            "Messages that the broker did not acknowledge in time and that were sent again.",
+            ["agent"],
+            registry=registry,
+        )
+        self.open_events = Gauge(
+            "wanglou_open_events",
+            "Open events by level, on the partitions of this worker.",
+            ["level"],
+            registry=registry,
+        )

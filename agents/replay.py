@@ -1,0 +1,128 @@
+"""Send a recorded stream to the raw topic, in event-time pace or as fast as possible."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+from pydantic_core import from_json
+
+from wanglou.agents.kafka import Message, send_all
+from wanglou.models.intake import raw_key
+from wanglou.schemas.topics import RAW
+
+CHUNK = 500
+"""Lines sent before their acknowledgement is awaited."""
+
+TICK_SECONDS = 0.02
+"""Lines that fall due within this are sent together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the file, from 1, and when it was collected (seconds since the epoch)."""
+
+    number: int
+    value: bytes
+    collected: float | None
+
+
+def collected_seconds(value: bytes) -> float | None:
+    """When a raw mention was collected, None if it does not tell."""
+    try:
+        raw = from_json(value)
+        time_text = raw.get("collected_at") or raw["published_at"]
+        return datetime.fromisoformat(time_text).timestamp()
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return None
+
+
+def read_lines(file: Path, after: int = 0) -> Iterator[Line]:
+    """The lines of a file that come after line number ``after``."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            value = line.rstrip(b"\r\n")
+            if number > after and value:
+                yield Line(number, value, collected_seconds(value))
+
+
+class Position:
+    """How far a replay has come, in a file beside the stream."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> int:
+        """The last line that was acknowledged, 0 if none. Raises ``ValueError`` for a bad file."""
+        if not self._path.exists():
+            return 0
+        try:
+            return int(json.loads(self._path.read_text())["line"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{self._path}: is no replay position: {error}") from error
+
+    def save(self, line: int) -> None:
+        """Remember a line; replaces the file in one step."""
+        fresh = self._path.with_suffix(self._path.suffix + ".new")
+        fresh.write_text(json.dumps({"line": line}))
+        fresh.replace(self._path)
+
+    def clear(self) -> None:
+        """The replay is done."""
+        self._path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Sent:
+    """What a step of a replay did."""
+
+    line: int
+    lines: int
+    refused: list[str]
+
+
+class Replay:
+    """Sends lines with their key, acknowledged in order, at ``speed`` times event time."""
+
+    def __init__(self, producer: AIOKafkaProducer, speed: float | None) -> None:
+        self._producer = producer
+        self._speed = speed
+
+    async def send(self, lines: Iterator[Line]) -> AsyncIterator[Sent]:
+        """Send; yields after each acknowledged chunk."""
+        started, origin = time.monotonic(), None
+        chunk: list[Line] = []
+        for line in lines:
+            if self._speed is not None and line.collected is not None:
+                origin = line.collected if origin is None else origin
+                due = started + (line.collected - origin) / self._speed
+                wait = due - time.monotonic()
+                if wait > TICK_SECONDS:
+                    if chunk:
+                        yield await self._flush(chunk)
+                        chunk = []
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))
+            chunk.append(line)
+            if len(chunk) >= CHUNK:
+                yield await self._flush(chunk)
+                chunk = []
+        if chunk:
+            yield await self._flush(chunk)
+
+    async def _flush(self, chunk: list[Line]) -> Sent:
+        messages = []
+        numbers: dict[int, int] = {}
+        for line in chunk:
+            key = raw_key(line.value)
+            message = Message(RAW.name, None if key is None else key.encode(), line.value)
+            numbers[id(message)] = line.number
+            messages.append(message)
+        refused = await send_all(self._producer, messages)
+        problems = [f"line {numbers[id(message)]}: {error!r}" for message, error in refused]
+        return Sent(chunk[-1].number, len(chunk), problems)

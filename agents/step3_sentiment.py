@@ -1,0 +1,84 @@
+"""Agent 3, sentiment: deduped mentions → mentions with polarity and risk topic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from wanglou.agents.metrics import Metrics
+from wanglou.agents.settings import ModelSettings, Settings
+from wanglou.agents.stage import Emission, Record, Stage, decode
+from wanglou.models.rules import Rules
+from wanglou.models.scoring import NoModel, PolarityModel, ScoringStep
+from wanglou.schemas.mention import DedupedMention, ScoredMention
+from wanglou.schemas.topics import DEAD_LETTERS, DEDUPED, SCORED
+
+
+def load_model(settings: ModelSettings) -> PolarityModel:
+    """The model of the settings. Raises ``ModelError``."""
+    if not settings.enabled:
+        return NoModel()
+    from wanglou.models.sentiment import BertPolarity  # noqa: PLC0415  # torch takes seconds
+
+    return BertPolarity(
+        settings.path,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+    )
+
+
+class Sentiment(Stage):
+    """Scores micro-batches in a thread of its own, so that the event loop never waits for it."""
+
+    name = "sentiment"
+    source = DEDUPED
+    writes = (SCORED, DEAD_LETTERS)
+
+    def __init__(self, settings: Settings, rules: Rules, metrics: Metrics) -> None:
+        super().__init__(metrics)
+        self._step = ScoringStep(rules.taxonomy, load_model(settings.model))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+
+    async def process(self, records: Sequence[Record]) -> list[Emission]:
+        emissions: list[Emission] = []
+        readable: list[tuple[Record, DedupedMention]] = []
+        for record in records:
+            emissions += self.guard(record, lambda record=record: self._read(record, readable))
+        scored = await self._score([mention for _, mention in readable])
+        for (record, _), mention in zip(readable, scored, strict=True):
+            emissions += self.guard(
+                record, lambda record=record, mention=mention: self._emit(record, mention)
+            )
+        return emissions
+
+    def _read(
+        self, record: Record, readable: list[tuple[Record, DedupedMention]]
+    ) -> list[Emission]:
+        readable.append((record, decode(record, DedupedMention)))
+        return []
+
+    async def _score(
+        self, mentions: Sequence[DedupedMention]
+    ) -> Sequence[ScoredMention | Exception]:
+        """Score a batch; if it fails, each alone, so that one bad text costs no other."""
+        try:
+            return await self._in_thread(mentions)
+        except Exception as error:
+            if len(mentions) == 1:
+                return [error]
+            return [one for mention in mentions for one in await self._score([mention])]
+
+    async def _in_thread(self, mentions: Sequence[DedupedMention]) -> list[ScoredMention]:
+        loop = asyncio.get_running_loop()
+        with self.metrics.model_duration.time():
+            scored = await loop.run_in_executor(self._thread, self._step.process, mentions)
+        self.metrics.model_texts.inc(len(mentions))
+        return scored
+
+    def _emit(self, record: Record, mention: ScoredMention | Exception) -> list[Emission]:
+        if isinstance(mention, Exception):
+            raise mention
+        self.count(mention.polarity.value)
+        return [self.emit(record, SCORED, mention.institution, mention)]
