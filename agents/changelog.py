@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeVar
 from aiokafka import TopicPartition
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from wanglou.agents.kafka import Message, new_reader
+from wanglou.agents.kafka import Message, new_reader, read_place
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.topics import Topic
@@ -15,7 +15,6 @@ from wanglou.schemas.topics import Topic
 V = TypeVar("V")
 
 STATE_VERSION = 1
-READ_TIMEOUT_MS = 1000
 
 
 class _Stored(BaseModel, Generic[V]):
@@ -55,15 +54,10 @@ class Changelog(Generic[V]):
         await reader.start()
         try:
             place = TopicPartition(self._topic.name, partition)
-            reader.assign([place])
-            end = int((await reader.end_offsets([place]))[place])
-            start = int((await reader.beginning_offsets([place]))[place])
-            reader.seek(place, max(position, start))
-            while await reader.position(place) < end:
-                for record in (await reader.getmany(place, timeout_ms=READ_TIMEOUT_MS)).get(place, []):
-                    entry = None if record.value is None else self._decode(record.value)
-                    state.load(record.key.decode(), entry)
-            return end
+            async for record in read_place(reader, place, position):
+                entry = None if record.value is None else self._decode(record.value)
+                state.load(record.key.decode(), entry)
+            return int(await reader.position(place))
         finally:
             await reader.stop()
 

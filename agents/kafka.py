@@ -77,16 +77,39 @@ async def read_to_end(broker: BrokerSettings, topic: str) -> AsyncIterator[Consu
     reader = new_reader(broker)
     await reader.start()
     try:
-        places = await places_of(reader, topic)
-        ends = await reader.end_offsets(places)
-        for place in places:
-            reader.assign([place])
-            await reader.seek_to_beginning(place)
-            while await reader.position(place) < ends[place]:
-                for record in (await reader.getmany(place, timeout_ms=READ_MS)).get(place, []):
-                    yield record
+        for place in await places_of(reader, topic):
+            async for record in read_place(reader, place, 0):
+                yield record
     finally:
         await reader.stop()
+
+
+async def read_place(
+    reader: AIOKafkaConsumer, place: TopicPartition, position: int
+) -> AsyncIterator[ConsumerRecord]:
+    """What stands in a partition now, from an offset on (or from its beginning, if later)."""
+    end = await end_of(reader, place)
+    start = (await reader.beginning_offsets([place]))[place]
+    reader.seek(place, max(position, start))
+    while await reader.position(place) < end:
+        for record in (await reader.getmany(place, timeout_ms=READ_MS)).get(place, []):
+            yield record
+
+
+async def end_of(reader: AIOKafkaConsumer, place: TopicPartition) -> int:
+    """Where a partition ends; assigns it to the reader.
+
+    The offset that the embedded broker names is only one after the first message of its last
+    batch, so that batch is read: what a fetch says is right on every broker.
+    """
+    reader.assign([place])
+    named = int((await reader.end_offsets([place]))[place])
+    if named == 0:
+        return 0
+    reader.seek(place, named - 1)
+    while await reader.position(place) < named:
+        await reader.getmany(place, timeout_ms=READ_MS)
+    return int(reader.highwater(place) or named)
 
 
 async def places_of(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

@@ -1,0 +1,66 @@
+"""How far the agents have come: ends of their topics against what their group has committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from aiokafka import TopicPartition
+
+from wanglou.agents.app import APP_ID, STAGES
+from wanglou.agents.kafka import end_of, new_admin, new_reader, places_of
+from wanglou.agents.settings import BrokerSettings
+
+POLL_SECONDS = 0.25
+
+
+async def ends_of(broker: BrokerSettings, topics: list[str]) -> dict[TopicPartition, int]:
+    """Where each partition of some topics ends."""
+    reader = new_reader(broker)
+    await reader.start()
+    try:
+        places = [place for topic in topics for place in await places_of(reader, topic)]
+        return {place: await end_of(reader, place) for place in places}
+    finally:
+        await reader.stop()
+
+
+async def topic_counts(broker: BrokerSettings, topics: list[str]) -> dict[str, int]:
+    """How many messages were ever written to each topic."""
+    counts = dict.fromkeys(topics, 0)
+    for place, end in (await ends_of(broker, topics)).items():
+        counts[place.topic] += end
+    return counts
+
+
+async def lags(broker: BrokerSettings) -> Mapping[str, int]:
+    """Messages that each agent has still to acknowledge, in the order in which data flows."""
+    topics = [stage.source.name for stage in STAGES.values()]
+    admin = new_admin(broker)
+    await admin.start()
+    try:
+        places = list(await ends_of(broker, topics))
+        committed = await admin.list_consumer_group_offsets(APP_ID, partitions=places)
+    finally:
+        await admin.close()
+    ends = await ends_of(broker, topics)
+    lag = dict.fromkeys(STAGES, 0)
+    names = {stage.source.name: name for name, stage in STAGES.items()}
+    for place, end in ends.items():
+        done = committed.get(place)
+        lag[names[place.topic]] += max(0, end - max(0, done.offset if done else 0))
+    return lag
+
+
+async def wait_drained(broker: BrokerSettings, seconds: float) -> None:
+    """Wait until every agent has acknowledged all there is.
+
+    The committed offsets are read before the ends, so that nothing can hide between two agents.
+    Raises ``TimeoutError`` with what is left.
+    """
+    deadline = time.monotonic() + seconds
+    while any((left := await lags(broker)).values()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not drained after {seconds:.0f} s: {dict(left)}")
+        await asyncio.sleep(POLL_SECONDS)
