@@ -34,6 +34,7 @@ class WorkerProcess:
         *,
         agents: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.log = log
@@ -47,6 +48,7 @@ class WorkerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
+                cwd=folder,
             )
 
     def page(self, path: str) -> tuple[int, str]:

@@ -54,7 +54,7 @@ class Backtest:
 
     def feed(self, lines: Iterable[bytes]) -> Iterator[int]:
         """Take lines through all steps; yields how many lines each batch had."""
-        numbered = enumerate(lines, 1)
+        numbered = ((number, line.rstrip(b"\r\n")) for number, line in enumerate(lines, 1))
         while batch := list(islice(numbered, BATCH)):
             deduped = [mention for number, line in batch for mention in self._prepare(number, line)]
             for mention in self._scoring.process(deduped):

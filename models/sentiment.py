@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from wanglou.models.scoring import ModelError
 from wanglou.schemas.mention import Polarity, PolarityProbabilities
@@ -42,6 +43,7 @@ class BertPolarity:
         threads: int | None = None,
     ) -> None:
         _check_folder(folder)
+        disable_progress_bar()
         if threads is not None:
             torch.set_num_threads(threads)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -64,7 +64,7 @@ def _show(result: BacktestResult) -> None:
         counts.add_row(name, str(number))
     terminal.print(counts)
     for number, rejection in result.rejections:
-        terminal.print(f"line {number}: {rejection.reason.value}: {rejection.error}", markup=False)
+        click.echo(f"line {number}: {rejection.reason.value}: {rejection.error}")
     for alert in result.alerts:
         line = f"{clock(alert.decided_at)} {alert.title}"
         terminal.print(line, style=colour(alert.level), markup=False)

@@ -307,7 +307,8 @@ def written_roots(desk: Desk, part: str) -> list[dict[str, Any]]:
 def cascade(desk: Desk, part: str) -> Iterator[Mention]:
     """Yield a wave: roots, posts in people's own words, copies, quoting reposts and replies."""
     rng, blocks = desk.rng, ("posts", "prefixes", "comments")
-    wave = {k: choices_of(v) if k.endswith(blocks) else v for k, v in desk.texts[part].items()}
+    wave: dict[str, Any] = desk.texts[part]
+    wave = wave | {k: choices_of(wave[k]) for k in wave if k.endswith(blocks)}
     threads = []
     for root in written_roots(desk, part):
         at = (wave["start"] + root["minute"]) * 60 + rng.randrange(60)
