@@ -69,6 +69,7 @@ class WorkerApp:
                 await self.faust.crash(error)
                 raise
 
+        run.__qualname__ = stage.name  # what the log calls it
         self.faust.agent(topic, name=stage.name, concurrency=1)(run)
 
     async def _started_producer(self) -> AIOKafkaProducer:

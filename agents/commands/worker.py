@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 from faust.worker import Worker
 from prometheus_client import (
@@ -56,6 +58,7 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
         collector(registry=registry)
     metrics = Metrics(registry)
     app = WorkerApp(settings, new_stages(settings, agents, metrics), metrics)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every poll
     Worker(
         app.faust, loglevel=settings.worker.log_level, redirect_stdouts=False
     ).execute_from_commandline()
