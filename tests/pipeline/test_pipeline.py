@@ -1,0 +1,247 @@
+"""The pipeline on the embedded broker with real worker processes."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cluster import READY_SECONDS, Cluster, mention, running_broker, running_cluster
+
+from wanglou.agents import topic_admin
+from wanglou.agents.demo import STREAM
+from wanglou.agents.kafka import new_admin, partition_of
+from wanglou.agents.replay import read_lines
+from wanglou.agents.settings import Settings, TopicSettings
+from wanglou.models.backtest import Backtest
+from wanglou.models.scoring import NoModel
+from wanglou.schemas.dead_letter import DeadLetter, Reason
+from wanglou.schemas.mention import DedupedMention, DedupeKind, Mention, ScoredMention
+from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, DEDUPED, INTAKE_STATE, RAW, SCORED
+
+LINES = 1500
+"""Lines of the demo's stream that most tests send: its first malformed ones are among them."""
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with running_cluster(tmp_path, partitions=4) as running:
+        yield running
+
+
+def stream(lines: int = LINES) -> list[bytes]:
+    return [line.value for line in itertools.islice(read_lines(STREAM), lines)]
+
+
+def wanglou(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wanglou.agents.commands", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=folder, check=False
+    )
+
+
+def backtest(values: list[bytes], partitions: int) -> Backtest:
+    settings = Settings()
+    test = Backtest(
+        settings.load_rules(),
+        NoModel(),
+        settings.load_author_key(),
+        lambda key: partition_of(key, partitions),
+    )
+    for _ in test.feed(values):
+        pass
+    return test
+
+
+async def test_every_mention_is_accounted_for(cluster: Cluster) -> None:
+    worker = cluster.start_worker()
+    worker.wait_ready(READY_SECONDS)
+    values = stream()
+    await cluster.send(values)
+    await cluster.drained()
+
+    counts = await cluster.counts()
+    expected = backtest(values, partitions=4).result.counts
+    assert counts["mentions.raw"] == LINES
+    assert counts["dead-letters"] == expected["dead-letter"] > 0
+    assert counts["mentions.accepted"] == expected["accepted"]
+
+    def outcome(agent: str, name: str) -> int:
+        return int(worker.metric("wanglou_outcomes_total", agent=agent, outcome=name))
+
+    accepted = await cluster.contracts(ACCEPTED, Mention)
+    relevant = LINES - counts["dead-letters"] - outcome("intake", "irrelevant")
+    several = sum(count - 1 for count in Counter(one.id for one in accepted).values())
+    again = sum(
+        count - 1 for count in Counter((one.id, one.institution) for one in accepted).values()
+    )
+    assert len(accepted) == relevant + several - again
+    assert len(accepted) == counts["mentions.deduped"] + outcome("dedupe", "repeat")
+    assert counts["mentions.deduped"] == counts["mentions.scored"]
+    kinds = Counter(one.dedupe for one in await cluster.contracts(DEDUPED, DedupedMention))
+    assert kinds == {
+        DedupeKind.ORIGINAL: outcome("dedupe", "original"),
+        DedupeKind.DUPLICATE: outcome("dedupe", "duplicate"),
+        DedupeKind.UPDATE: outcome("dedupe", "update"),
+    }
+    for agent, topic in (("intake", RAW), ("dedupe", ACCEPTED), ("sentiment", DEDUPED)):
+        assert worker.metric("wanglou_messages_in_total", agent=agent) == counts[topic.short_name]
+    assert worker.metric("wanglou_lag_messages") == 0
+    assert worker.page("/healthz") == (200, '{"healthy":true}')
+    assert worker.stop() == 0
+
+
+async def test_pipeline_and_backtest_agree_to_the_last_digit(tmp_path: Path) -> None:
+    """On one partition the order is the file's, so nothing may differ but the time of receipt."""
+    async with running_cluster(tmp_path, partitions=1) as cluster:
+        cluster.start_worker().wait_ready(READY_SECONDS)
+        values = stream()
+        await cluster.send(values)
+        await cluster.drained()
+        test = backtest(values, partitions=1)
+        counts = await cluster.counts()
+        assert counts["mentions.scored"] == test.result.counts["scored"]
+        scored = await cluster.contracts(SCORED, ScoredMention)
+        assert Counter(one.dedupe.value for one in scored) == Counter(
+            {kind.value: test.result.counts[kind.value] for kind in DedupeKind}
+        )
+        assert counts["alerts"] == len(test.result.alerts)
+
+
+async def test_agents_can_be_split_over_workers(cluster: Cluster) -> None:
+    front = cluster.start_worker(["intake", "dedupe"])
+    back = cluster.start_worker(["sentiment", "risk"])
+    front.wait_ready(READY_SECONDS)
+    back.wait_ready(READY_SECONDS)
+    await cluster.send(stream())
+    await cluster.drained()
+    counts = await cluster.counts()
+    assert counts["mentions.scored"] == counts["mentions.deduped"] > 0
+    assert front.metric("wanglou_messages_in_total", agent="sentiment") == 0
+    done = back.metric("wanglou_messages_in_total", agent="risk")
+    assert done == counts["mentions.scored"]
+
+
+async def test_a_killed_worker_loses_and_repeats_nothing_in_effect(cluster: Cluster) -> None:
+    first = cluster.start_worker()
+    first.wait_ready(READY_SECONDS)
+    values = stream()
+    await cluster.send(values)
+    while first.metric("wanglou_messages_in_total", agent="dedupe") < 100:
+        assert first.process.poll() is None, first.log_tail()
+    first.kill()
+    second = cluster.start_worker()
+    await cluster.drained()
+    distinct = {(one.id, one.institution, one.dedupe, one.collected_at)
+                for one in await cluster.contracts(DEDUPED, DedupedMention)}
+    expected = backtest(values, partitions=4).result.counts
+    assert len(distinct) == expected["scored"]
+    assert second.metric("wanglou_state_restores_total", agent="dedupe") > 0
+    assert second.stop() == 0
+
+
+async def test_bad_messages_cost_nothing_else(cluster: Cluster) -> None:
+    cluster.start_worker().wait_ready(READY_SECONDS)
+    good = mention("a", "和兴银行手机银行又崩了,转账一直失败")
+    comment = mention("b", "我也是,气死了", root_id="a", kind="comment")
+    invalid_utf8 = good.replace("崩".encode(), b"\xff\xfe")
+    deep = b'{"id":"d","x":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+    large = mention("e", "银" * 100_000)
+    await cluster.send_keyed(
+        [
+            ("a", good),
+            (None, b"not json"),
+            ("u", invalid_utf8),
+            ("d", deep),
+            ("e", large),
+            ("n", None),
+            (None, mention("c", "和兴银行不错")),  # no key: accepted all the same
+            ("x" * 300, mention("f", "和兴银行还行")),  # a wrong key too
+            ("a", comment),
+        ]
+    )
+    await cluster.drained()
+    accepted = {one.id: one for one in await cluster.contracts(ACCEPTED, Mention)}
+    assert sorted(accepted) == ["a", "b", "c", "f"]
+    assert accepted["b"].inherited
+    assert accepted["b"].context == accepted["a"].text
+    letters = await cluster.contracts(DEAD_LETTERS, DeadLetter)
+    by_value = {letter.value: letter.reason for letter in letters}
+    assert by_value == {
+        b"not json": Reason.NOT_JSON,
+        invalid_utf8: Reason.NOT_JSON,
+        deep: Reason.NOT_JSON,
+        large: Reason.TOO_LARGE,
+        None: Reason.NO_VALUE,
+    }
+
+
+async def test_dead_letters_can_be_shown_and_replayed(cluster: Cluster) -> None:
+    worker = cluster.start_worker()
+    worker.wait_ready(READY_SECONDS)
+    await cluster.send([b"not json", mention("a", "和兴银行")])
+    await cluster.drained()
+    [letter] = await cluster.contracts(DEAD_LETTERS, DeadLetter)
+    options = ("--broker", cluster.broker.url)
+
+    listed = wanglou("dlq", "list", *options, folder=cluster.folder)
+    assert listed.returncode == 0
+    assert "1 dead letters" in listed.stdout
+    shown = wanglou("dlq", "show", letter.id, *options, folder=cluster.folder)
+    assert "value:     not json" in shown.stdout
+    unknown = wanglou("dlq", "show", "x/0/0", *options, folder=cluster.folder)
+    assert unknown.returncode == 1
+    assert "there is no dead letter x/0/0" in unknown.stderr
+    replayed = wanglou("dlq", "replay", letter.id, *options, folder=cluster.folder)
+    assert "1 replayed" in replayed.stdout
+    await cluster.drained()
+    raw = [record.value for record in await cluster.records(RAW)]
+    assert raw.count(b"not json") == 2
+    assert len(await cluster.contracts(DEAD_LETTERS, DeadLetter)) == 2
+
+
+async def test_a_worker_does_not_start_on_wrong_topics(tmp_path: Path) -> None:
+    with running_broker(tmp_path) as cluster:
+        options = ("--broker", cluster.broker.url)
+        missing = wanglou("worker", *options, folder=tmp_path)
+        assert missing.returncode == 5
+        assert "wanglou.mentions.raw.v1: is missing. Run: wanglou topics create" in missing.stderr
+        created = wanglou("topics", "create", *options, folder=tmp_path)
+        assert created.returncode == 0, created.stderr
+        assert wanglou("topics", "check", *options, folder=tmp_path).returncode == 0
+
+
+async def test_a_state_topic_with_other_partitions_is_named(tmp_path: Path) -> None:
+    with running_broker(tmp_path) as cluster:
+        admin = new_admin(cluster.broker)
+        await admin.start()
+        await topic_admin.create(admin, TopicSettings(partitions=2), [INTAKE_STATE])
+        await topic_admin.create(admin, TopicSettings(partitions=4), [RAW])
+        await topic_admin.create(admin, TopicSettings(partitions=4))
+        await admin.close()
+        refused = wanglou("worker", "--broker", cluster.broker.url, folder=tmp_path)
+        assert refused.returncode == 5
+        assert (
+            "wanglou.state.intake.v1: has 2 partitions, but its source wanglou.mentions.raw.v1 has 4"
+        ) in refused.stderr
+        assert "kafka-topics --alter" in refused.stderr
+
+
+async def test_replay_and_watch_from_the_command_line(cluster: Cluster) -> None:
+    cluster.start_worker().wait_ready(READY_SECONDS)
+    file = cluster.folder / "stream.jsonl"
+    file.write_bytes(b"\n".join(stream(50)) + b"\n")
+    options = ("--speed", "max", "--broker", cluster.broker.url)
+    sent = wanglou("replay", str(file), *options, folder=cluster.folder)
+    assert sent.returncode == 0, sent.stderr
+    assert "50 mentions sent" in sent.stdout
+    file.with_name("stream.jsonl.position").write_text('{"line": 40}')
+    resumed = wanglou("replay", str(file), "--resume", *options, folder=cluster.folder)
+    assert "10 mentions sent" in resumed.stdout
+    assert not file.with_name("stream.jsonl.position").exists()
+    await cluster.drained()
+    assert (await cluster.counts())["mentions.raw"] == 60
