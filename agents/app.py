@@ -51,7 +51,7 @@ class WorkerApp:
         for stage in stages:
             self._add_agent(stage)
         self._add_pages()
-        self.faust.on_partitions_assigned.connect(self._on_assigned)
+        self.faust.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
         self.faust.on_before_shutdown.connect(self._on_shutdown)
 
     def _add_agent(self, stage: Stage) -> None:
@@ -92,7 +92,7 @@ class WorkerApp:
             for tp in consumer.assignment():
                 if tp.topic == stage.source.name:
                     end = consumer.highwater(tp)
-                    done = consumer._committed_offset.get(tp)
+                    done = consumer._committed_offset.get(tp)  # type: ignore[attr-defined]
                     if end is not None:
                         lag = self._metrics.lag.labels(stage.name, str(tp.partition))
                         lag.set(max(0, end - (done or 0)))

@@ -17,7 +17,7 @@ from wanglou.agents import topic_admin
 from wanglou.agents.board import Board
 from wanglou.agents.board_feed import feed
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import new_admin, new_producer
+from wanglou.agents.kafka import new_producer
 from wanglou.agents.progress import topic_counts, wait_drained
 from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import DEPLOY, BrokerSettings, TopicSettings
@@ -112,7 +112,8 @@ class Demo:
         with own_environment(), embedded_broker(self._folder / "broker.log") as address:
             broker = BrokerSettings(url=address)
             self._say(f"broker     embedded, on {address}")
-            self._say(f"topics     {len(await _create_topics(broker))} created")
+            created = await topic_admin.create(broker, TopicSettings())
+            self._say(f"topics     {len(created)} created")
             worker = WorkerProcess(
                 address,
                 self._folder / "worker.log",
@@ -143,8 +144,8 @@ class Demo:
 
     async def _replay(self, broker: BrokerSettings) -> None:
         producer = new_producer(broker)
-        await producer.start()
         try:
+            await producer.start()
             async for step in Replay(producer, self._speed).send(read_lines(STREAM)):
                 self.sent = step.line
         finally:
@@ -165,12 +166,3 @@ class Demo:
             name: int(worker.metric("wanglou_outcomes_total", outcome=name)) for name in names
         }
         return Outcome(judged, await topic_counts(broker, [one.name for one in TOPICS]), outcomes)
-
-
-async def _create_topics(broker: BrokerSettings) -> list[str]:
-    admin = new_admin(broker)
-    await admin.start()
-    try:
-        return await topic_admin.create(admin, TopicSettings())
-    finally:
-        await admin.close()

@@ -1,4 +1,4 @@
-"""Clients of the broker: connection settings in one place, and sending that waits for the broker."""
+"""Clients of the broker: their settings in one place, and sending that waits for the broker."""
 
 from __future__ import annotations
 
@@ -6,27 +6,40 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import AIOKafkaConsumer
 from aiokafka.errors import InvalidRequestError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
+from pydantic import ValidationError
 
 from wanglou.agents.settings import BrokerSettings
+from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import Headers
+from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import DEAD_LETTER_MAX_MESSAGE_BYTES
 
 logger = logging.getLogger(__name__)
 
+C = TypeVar("C", bound=Contract)
+
 PRODUCER_LINGER_MS = 2
 RETRY_SECONDS = 0.5
 READ_MS = 1000
+FETCH_WAIT_MS = 20
+"""How long the broker may hold a fetch at the end of a partition: whatever is asked next waits for
+it, and the default of half a second made every restore take that long."""
 ENVELOPE_BYTES = 64 * 1024
 """Room beside a message's value for its key, headers and the request around it."""
 
 REFUSED = (MessageSizeTooLargeError, InvalidRequestError)
 """Errors that sending again does not cure."""
+
+
+class TopicProblem(RuntimeError):
+    """Topics that do not fit; the message says which, and how to repair it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,18 @@ def new_reader(broker: BrokerSettings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=int(broker.request_timeout_seconds * 1000),
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         max_partition_fetch_bytes=DEAD_LETTER_MAX_MESSAGE_BYTES + ENVELOPE_BYTES,
     )
 
 
 async def read_to_end(broker: BrokerSettings, topic: str) -> AsyncIterator[ConsumerRecord]:
     """All messages that stand in a topic now, partition by partition."""
+    places = await places_of(broker, [topic])
     reader = new_reader(broker)
     await reader.start()
     try:
-        for place in await places_of(reader, topic):
+        for place in places:
             async for record in read_place(reader, place, 0):
                 yield record
     finally:
@@ -112,18 +127,45 @@ async def end_of(reader: AIOKafkaConsumer, place: TopicPartition) -> int:
     return int(reader.highwater(place) or named)
 
 
-async def places_of(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    """The partitions of a topic, in order; none if it does not exist."""
-    await reader.topics()
-    return [TopicPartition(topic, one) for one in sorted(reader.partitions_for_topic(topic) or ())]
-
-
 def new_admin(broker: BrokerSettings) -> AIOKafkaAdminClient:
     """A client for topics and groups."""
     return AIOKafkaAdminClient(
         bootstrap_servers=broker.url,
         request_timeout_ms=int(broker.request_timeout_seconds * 1000),
     )
+
+
+async def partition_counts(broker: BrokerSettings) -> dict[str, int]:
+    """Partitions of every topic of the broker, by name."""
+    admin = new_admin(broker)
+    try:
+        await admin.start()
+        names = await admin.list_topics()
+        described = await admin.describe_topics(names) if names else []
+    finally:
+        await admin.close()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def contract_in(record: ConsumerRecord, contract: type[C]) -> C | None:
+    """The contract in a record; None for a tombstone, and for what no agent wrote (logged)."""
+    if record.value is None:
+        return None
+    try:
+        return contract.model_validate_json(record.value)
+    except ValidationError as error:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        logger.warning("%s is no %s: %s", place, contract.__name__, describe(error))
+        return None
+
+
+async def places_of(broker: BrokerSettings, topics: Sequence[str]) -> list[TopicPartition]:
+    """The partitions of some topics, in order. Raises ``TopicProblem`` for one that is missing."""
+    counts = await partition_counts(broker)
+    for topic in topics:
+        if topic not in counts:
+            raise TopicProblem(f"{topic}: is missing. Run: wanglou topics create")
+    return [TopicPartition(topic, one) for topic in topics for one in range(counts[topic])]
 
 
 async def send_all(

@@ -23,33 +23,47 @@ from wanglou.schemas.dead_letter import Reason
 
 logger = logging.getLogger(__name__)
 
+Inbox = asyncio.Queue["faust.EventT[bytes]"]
+"""Events read off the stream, for the next micro-batch; as many as one holds."""
+
 
 async def micro_batches(
     stream: faust.StreamT[bytes], settings: WorkerSettings
 ) -> AsyncIterator[list[faust.EventT[bytes]]]:
-    """Events as they come, at most ``batch_messages`` together, waiting at most ``linger``.
+    """Events as they come, at most ``batch_messages`` together; a small batch waits ``linger``.
 
     Unlike ``stream.take`` it acknowledges nothing by itself.
     """
-    events = aiter(stream.events())
-    following = asyncio.ensure_future(anext(events))
+    inbox: Inbox = asyncio.Queue(settings.batch_messages)
+    pump = asyncio.create_task(_pump(stream, inbox))
     try:
-        while True:
-            batch = [await following]
-            deadline = time.monotonic() + settings.linger_seconds
-            following = asyncio.ensure_future(anext(events))
-            while len(batch) < settings.batch_messages:
-                left = deadline - time.monotonic()
-                await asyncio.wait({following}, timeout=max(0.0, left))
-                if not following.done():
-                    break
-                batch.append(following.result())
-                following = asyncio.ensure_future(anext(events))
+        while (first := await _next_event(inbox, pump)) is not None:
+            batch = [first]
+            if inbox.empty():
+                await asyncio.sleep(settings.linger_seconds)
+            while not inbox.empty() and len(batch) < settings.batch_messages:
+                batch.append(inbox.get_nowait())
             yield batch
-    except StopAsyncIteration:
-        return
     finally:
-        following.cancel()
+        pump.cancel()
+
+
+async def _pump(stream: faust.StreamT[bytes], inbox: Inbox) -> None:
+    async for event in stream.events():
+        await inbox.put(event)
+
+
+async def _next_event(inbox: Inbox, pump: asyncio.Task[None]) -> faust.EventT[bytes] | None:
+    """The next event; None when the stream has ended. Raises what ended it, if anything did."""
+    if inbox.empty():
+        getter = asyncio.ensure_future(inbox.get())
+        await asyncio.wait({getter, pump}, return_when=asyncio.FIRST_COMPLETED)
+        if not getter.done():
+            getter.cancel()
+            pump.result()
+            return None
+        return getter.result()
+    return inbox.get_nowait()
 
 
 class StageLoop:
@@ -63,7 +77,7 @@ class StageLoop:
 
     async def run(self, stream: faust.StreamT[bytes]) -> None:
         """Process the stream for as long as the worker lives."""
-        stream = stream.noack()
+        stream = stream.noack()  # type: ignore[attr-defined]  # Faust's interface leaves it out
         try:
             async for events in micro_batches(stream, self._settings):
                 batch = [event for event in events if is_current(event)]
@@ -81,7 +95,7 @@ class StageLoop:
         for partition, generation in sorted(
             {(event.message.partition, event.message.generation_id) for event in batch}
         ):
-            await stage.prepare(partition, generation)
+            await stage.prepare(partition, generation)  # type: ignore[arg-type]  # is_current: an int
         emissions = await stage.process([record_of(event) for event in batch])
         await self._emit(emissions)
         await send_all(self._producer, stage.changes(), self._count_retries)
@@ -99,9 +113,16 @@ class StageLoop:
             )
             for message, error in refused
         ]
-        await send_all(self._producer, [one.message for one in letters], self._count_retries)
+        await self._put_aside(letters)
         lost = {id(message) for message, _ in refused}
         self._count([one for one in emissions + letters if id(one.message) not in lost])
+
+    async def _put_aside(self, letters: list[Emission]) -> None:
+        refused = await send_all(
+            self._producer, [one.message for one in letters], self._count_retries
+        )
+        for message, error in refused:
+            logger.error("%s refuses the dead letter %r: %r", message.topic, message.key, error)
 
     def _count(self, emissions: list[Emission]) -> None:
         now = datetime.now(UTC)

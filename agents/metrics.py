@@ -27,7 +27,7 @@ class Metrics:
         )
         self.outcomes = Counter(
             "wanglou_outcomes_total",
-            "What became of the messages: accepted, irrelevant, repeat, original, duplicate, …",
+            "What became of messages: accepted, irrelevant, repeat, original, and so on.",
             ["agent", "outcome"],
             registry=registry,
         )
@@ -39,7 +39,7 @@ class Metrics:
         )
         self.step_latency = Histogram(
             "wanglou_step_latency_seconds",
-            "From the broker's taking a message to the acknowledgement of what an agent made of it.",
+            "From the broker's taking a message to the acknowledgement of what came of it.",
             ["agent"],
             buckets=LATENCY_BUCKETS,
             registry=registry,

@@ -17,10 +17,10 @@ POLL_SECONDS = 0.25
 
 async def ends_of(broker: BrokerSettings, topics: list[str]) -> dict[TopicPartition, int]:
     """Where each partition of some topics ends."""
+    places = await places_of(broker, topics)
     reader = new_reader(broker)
-    await reader.start()
     try:
-        places = [place for topic in topics for place in await places_of(reader, topic)]
+        await reader.start()
         return {place: await end_of(reader, place) for place in places}
     finally:
         await reader.stop()
@@ -38,8 +38,8 @@ async def lags(broker: BrokerSettings) -> Mapping[str, int]:
     """Messages that each agent has still to acknowledge, in the order in which data flows."""
     topics = [stage.source.name for stage in STAGES.values()]
     admin = new_admin(broker)
-    await admin.start()
     try:
+        await admin.start()
         places = list(await ends_of(broker, topics))
         committed = await admin.list_consumer_group_offsets(APP_ID, partitions=places)
     finally:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic_core import from_json
 
 from wanglou.agents.kafka import Message, send_all
-from wanglou.models.intake import raw_key
+from wanglou.models.intake import EARLIEST, MAX_AHEAD, raw_key
 from wanglou.schemas.topics import RAW
 
 CHUNK = 500
@@ -97,9 +97,12 @@ class Replay:
     async def send(self, lines: Iterator[Line]) -> AsyncIterator[Sent]:
         """Send; yields after each acknowledged chunk."""
         started, origin = time.monotonic(), None
+        earliest = EARLIEST.timestamp()
+        latest = time.time() + MAX_AHEAD.total_seconds()  # beyond, intake believes no time either
         chunk: list[Line] = []
         for line in lines:
-            if self._speed is not None and line.collected is not None:
+            believed = line.collected is not None and earliest <= line.collected <= latest
+            if self._speed is not None and line.collected is not None and believed:
                 origin = line.collected if origin is None else origin
                 due = started + (line.collected - origin) / self._speed
                 wait = due - time.monotonic()

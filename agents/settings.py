@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
-    YamlConfigSettingsSource,
 )
 
 from wanglou.models.rules import Rules
-from wanglou.schemas.problems import describe
+from wanglou.schemas.problems import MAX_SHOWN, describe
 
+PREFIX = "WANGLOU_"
+NESTED = "__"
 FILE_VARIABLE = "WANGLOU_CONFIG"
 DEFAULT_FILES = ("wanglou.toml", "wanglou.yaml")
 DEPLOY = Path(str(files("wanglou.deploy")))
 WEIGHTS = Path(str(files("wanglou.models"))) / "weights"
-_ADDRESS = re.compile(r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")
+MAX_PORT = 65535
+_ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]+:([0-9]{1,5})")
+
+
+EMPTY_KEY = "is empty: give a long random key, or leave the setting out"
 
 
 class SettingsError(ValueError):
@@ -49,10 +57,12 @@ class BrokerSettings(_Section):
     @field_validator("url")
     @classmethod
     def _addresses(cls, url: str) -> str:
-        for address in url.split(","):
-            if not _ADDRESS.match(address.strip()):
+        addresses = [address.strip() for address in url.split(",")]
+        for address in addresses:
+            match = _ADDRESS.fullmatch(address)
+            if match is None or not 1 <= int(match[1]) <= MAX_PORT:
                 raise ValueError(f"{address!r} is not host:port, for example 127.0.0.1:9092")
-        return url
+        return ",".join(addresses)
 
 
 class TopicSettings(_Section):
@@ -80,9 +90,10 @@ class ModelSettings(_Section):
     enabled: bool = Field(True, description="False calls every text neutral: to measure the rest.")
     path: Path = Field(WEIGHTS, description="Folder with a transformers configuration and weights.")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = Field(32, description="Texts a forward.")
-    threads: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="Processor threads of a forward; null leaves it to torch."
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        max(1, (os.cpu_count() or 1) - 1),
+        description="Processor threads of a forward; by default all cores but one, which the "
+        "event loop needs: on a core that is not free a forward takes many times as long.",
     )
 
 
@@ -90,7 +101,7 @@ class WorkerSettings(_Section):
     """One worker process."""
 
     host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
-    port: Annotated[int, Field(ge=1, le=65535)] = 6066
+    port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 6066
     batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
         256, description="Most messages of a micro-batch."
     )
@@ -104,8 +115,8 @@ class Settings(BaseSettings):
     """All settings. ``WANGLOU_BROKER__URL`` in the environment is ``broker.url`` in the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WANGLOU_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
         env_nested_max_split=1,
         extra="forbid",
         frozen=True,
@@ -122,6 +133,13 @@ class Settings(BaseSettings):
     )
     author_key_file: Path | None = Field(None, description="File that holds author_key.")
 
+    @field_validator("author_key")
+    @classmethod
+    def _not_empty(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not key.get_secret_value().strip():
+            raise ValueError(EMPTY_KEY)
+        return key
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -135,8 +153,7 @@ class Settings(BaseSettings):
         path = settings_file()
         if path is None:
             return init_settings, env_settings
-        source = TomlConfigSettingsSource if path.suffix == ".toml" else YamlConfigSettingsSource
-        return init_settings, env_settings, source(settings_cls, path)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read(path))
 
     def load_author_key(self) -> bytes:
         """The key of the author hashes: setting, file, or a constant that protects nobody."""
@@ -165,25 +182,68 @@ def settings_file() -> Path | None:
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings with overrides. Raises ``SettingsError`` with everything that is wrong."""
-    _refuse_unknown_variables()
+    _check_variables()
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(describe(error, hidden=("author_key",))) from error
-    except ValueError as error:  # a file that is no TOML or YAML
-        raise SettingsError(f"{settings_file()}: {error}") from error
-    if settings.author_key_file is not None and not settings.author_key_file.is_file():
-        raise SettingsError(f"author_key_file: there is no file {settings.author_key_file}")
+    if settings.author_key_file is not None:
+        _check_key_file(settings.author_key_file)
     return settings
 
 
-def _refuse_unknown_variables() -> None:
-    known = {FILE_VARIABLE} | {
-        f"WANGLOU_{name.upper()}" for name in Settings.model_fields
-    }
-    for variable in os.environ:
-        top = variable.split("__")[0]
-        if variable.startswith("WANGLOU_") and top not in known:
+def _read(path: Path) -> dict[str, Any]:
+    """What a settings file says. Its errors show no line of it, as one may hold a secret."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            toml = path.suffix == ".toml"
+            content = tomllib.loads(file.read()) if toml else yaml.safe_load(file)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SettingsError(f"{path}: is not YAML{where}") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: is not {'TOML' if toml else 'YAML'}: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    if content is not None and not isinstance(content, dict):
+        raise SettingsError(f"{path}: must hold settings by name, not a {type(content).__name__}")
+    return content or {}
+
+
+def _check_key_file(path: Path) -> None:
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"author_key_file: {path}: {error.strerror}") from error
+    if not key.strip():
+        raise SettingsError(f"author_key_file: {path} {EMPTY_KEY}")
+
+
+def _check_variables() -> None:
+    """Refuse what pydantic-settings would pass over, or not explain."""
+    for variable, value in os.environ.items():
+        name = variable.upper()  # as pydantic-settings reads them
+        if not name.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        top, nested, _ = name.removeprefix(PREFIX).lower().partition(NESTED)
+        field = Settings.model_fields.get(top)
+        section = field is not None and isinstance(field.default, _Section)
+        if field is None or (nested and not section):
+            known = [FILE_VARIABLE, *(PREFIX + one.upper() for one in Settings.model_fields)]
             raise SettingsError(
-                f"{variable}: is no setting; one of {', '.join(sorted(known))} (nested with __)"
+                f"{variable}: is no setting; one of {', '.join(known)} (parts of one after __)"
             )
+        if section and not nested and not _is_object(value):
+            part = next(iter(type(field.default).model_fields)).upper()
+            raise SettingsError(
+                f"{variable}: {value[:MAX_SHOWN]!r} is no JSON object; set its parts, for example "
+                f"{variable}{NESTED}{part}"
+            )
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

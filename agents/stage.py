@@ -10,7 +10,8 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -18,11 +19,15 @@ from pydantic import ValidationError
 from wanglou.agents.changelog import Changelog
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
-from wanglou.agents.settings import BrokerSettings
 from wanglou.models.state import KeyedState
 from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import cloudevents_headers
-from wanglou.schemas.dead_letter import DeadLetter, Reason
+from wanglou.schemas.dead_letter import (
+    MAX_ERROR_CHARACTERS,
+    MAX_ORIGINAL_BYTES,
+    DeadLetter,
+    Reason,
+)
 from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import DEAD_LETTERS, Topic
 
@@ -102,6 +107,7 @@ class Stage(ABC):
         topic: Topic,
         key: str,
         contract: Contract,
+        *,
         part: str = "",
         received_at: datetime | None = None,
     ) -> Emission:
@@ -119,20 +125,26 @@ class Stage(ABC):
         return Emission(record, message, received_at)
 
     def dead_letter(self, record: Record, reason: Reason, error: str) -> Emission:
-        """An emission that puts a record aside, with its original bytes."""
+        """An emission that puts a record aside, with its original bytes.
+
+        An original that a compressed batch made longer than any dead letter is left out.
+        """
+        length = len(record.key or b"") + len(record.value or b"")
+        fits = length <= MAX_ORIGINAL_BYTES
         self.metrics.dead_letters.labels(self.name, reason.value).inc()
         self.count("dead-letter")
         letter = DeadLetter.model_construct(
             id=record.id,
             agent=self.name,
             reason=reason,
-            error=error,
+            error=error[:MAX_ERROR_CHARACTERS],
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
             timestamp=record.timestamp,
-            key=record.key,
-            value=record.value,
+            key=record.key if fits else None,
+            value=record.value if fits else None,
+            omitted_bytes=None if fits else length,
         )
         return self.emit(record, DEAD_LETTERS, record.id, letter)
 
@@ -147,7 +159,7 @@ class Stage(ABC):
         except Rejected as rejected:
             return [self.dead_letter(record, rejected.reason, str(rejected))]
         except ValidationError as error:
-            return [self.dead_letter(record, Reason.INVALID, describe(error))]
+            return [self.dead_letter(record, Reason.of(error), describe(error))]
         except Exception as error:
             logger.exception("agent %s failed on %s", self.name, record.id)
             return [self.dead_letter(record, Reason.FAILED, f"{type(error).__name__}: {error}")]
@@ -198,7 +210,7 @@ class StatefulStage(Stage, Generic[S, V]):
         emissions: list[Emission] = []
         for record in records:
             step = self._partitions[record.partition].step
-            emissions += self.guard(record, lambda step=step, record=record: self.handle(step, record))
+            emissions += self.guard(record, partial(self.handle, step, record))
         return emissions
 
     async def prepare(self, partition: int, generation: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.settings import ModelSettings, Settings
@@ -21,12 +22,7 @@ def load_model(settings: ModelSettings) -> PolarityModel:
         return NoModel()
     from wanglou.models.sentiment import BertPolarity  # noqa: PLC0415  # torch takes seconds
 
-    return BertPolarity(
-        settings.path,
-        precision=settings.precision,
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-    )
+    return BertPolarity(settings.path, precision=settings.precision, threads=settings.threads)
 
 
 class Sentiment(Stage):
@@ -45,12 +41,10 @@ class Sentiment(Stage):
         emissions: list[Emission] = []
         readable: list[tuple[Record, DedupedMention]] = []
         for record in records:
-            emissions += self.guard(record, lambda record=record: self._read(record, readable))
+            emissions += self.guard(record, partial(self._read, record, readable))
         scored = await self._score([mention for _, mention in readable])
         for (record, _), mention in zip(readable, scored, strict=True):
-            emissions += self.guard(
-                record, lambda record=record, mention=mention: self._emit(record, mention)
-            )
+            emissions += self.guard(record, partial(self._emit, record, mention))
         return emissions
 
     def _read(

@@ -42,11 +42,17 @@ class Risk(StatefulStage[RiskStep, EventState]):
         emissions = []
         for alert in decision.alerts:
             self.count(f"alert-{alert.kind.value}")
-            emissions.append(
-                self.emit(record, ALERTS, alert.event_id, alert, alert.id, alert.received_at)
+            emission = self.emit(
+                record,
+                ALERTS,
+                alert.event_id,
+                alert,
+                part=alert.id,
+                received_at=alert.received_at,
             )
+            emissions.append(emission)
         for event in decision.events:
-            emissions.append(self.emit(record, EVENTS, event.id, event, event.id))
+            emissions.append(self.emit(record, EVENTS, event.id, event, part=event.id))
         return emissions
 
     def changes(self) -> list[Message]:

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from wanglou.agents.settings import TopicSettings
+from wanglou.agents.kafka import TopicProblem, new_admin, partition_counts
+from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.schemas.topics import TOPICS, Topic
 
 TOPIC_EXISTS = 36
 """Kafka's error code of a topic that is there already."""
-
-
-class TopicProblem(RuntimeError):
-    """Topics that do not fit; the message says which, and how to repair it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +28,44 @@ class Finding:
         return f"{self.topic}: {self.problem}. {self.repair}"
 
 
-async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    """Partitions of every topic of the broker, by name."""
-    names = await admin.list_topics()
-    if not names:
-        return {}
-    return {
-        description["topic"]: len(description["partitions"])
-        for description in await admin.describe_topics(names)
-    }
-
-
 async def create(
-    admin: AIOKafkaAdminClient, settings: TopicSettings, topics: Sequence[Topic] = TOPICS
+    broker: BrokerSettings, settings: TopicSettings, topics: Sequence[Topic] = TOPICS
 ) -> list[str]:
     """Create the topics that are missing; the names of those created.
 
     A state topic gets the partitions that its source has. Raises ``TopicProblem`` where the
     broker refuses.
     """
-    there = await partition_counts(admin)
-    created = []
-    for topic in topics:
-        if topic.name in there:
-            continue
-        count = settings.partitions
-        if topic.source is not None:
-            count = there.get(topic.source.name, count)
-        new = NewTopic(
-            name=topic.name,
-            num_partitions=count,
-            replication_factor=settings.replication_factor,
-            topic_configs=dict(topic.configuration()),
-        )
-        try:
-            response = await admin.create_topics([new])
-        except KafkaError as error:
-            raise TopicProblem(f"{topic.name}: cannot be created: {error}") from error
-        for _, code, *message in response.topic_errors:
-            if code not in (0, TOPIC_EXISTS):
-                detail = message[0] if message and message[0] else for_code(code).__name__
-                raise TopicProblem(f"{topic.name}: cannot be created: {detail}")
-        created.append(topic.name)
-    return created
+    there = await partition_counts(broker)
+    missing = [topic for topic in topics if topic.name not in there]
+    admin = new_admin(broker)
+    try:
+        await admin.start()
+        for topic in missing:
+            source = topic.source.name if topic.source else ""
+            await _create(admin, topic, there.get(source, settings.partitions), settings)
+    finally:
+        await admin.close()
+    return [topic.name for topic in missing]
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, topic: Topic, partitions: int, settings: TopicSettings
+) -> None:
+    new = NewTopic(
+        name=topic.name,
+        num_partitions=partitions,
+        replication_factor=settings.replication_factor,
+        topic_configs=dict(topic.configuration()),
+    )
+    try:
+        response = await admin.create_topics([new])
+    except KafkaError as error:
+        raise TopicProblem(f"{topic.name}: cannot be created: {error}") from error
+    for _, code, *message in response.topic_errors:
+        if code not in (0, TOPIC_EXISTS):
+            detail = message[0] if message and message[0] else for_code(code).__name__
+            raise TopicProblem(f"{topic.name}: cannot be created: {detail}")
 
 
 def findings(there: dict[str, int], topics: Sequence[Topic] = TOPICS) -> list[Finding]:

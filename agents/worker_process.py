@@ -65,7 +65,7 @@ class WorkerProcess:
     def wait_ready(self, seconds: float) -> None:
         """Wait until the worker has its partitions. Raises ``WorkerProcessError``."""
         deadline = time.monotonic() + seconds
-        while self.page("/readyz")[0] != 200:  # noqa: PLR2004
+        while self.page("/readyz")[0] != 200:
             if self.process.poll() is not None:
                 raise WorkerProcessError(f"the worker ended: {self.log_tail()}")
             if time.monotonic() > deadline:

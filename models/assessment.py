@@ -45,7 +45,7 @@ def assess(
 def combine(terms: tuple[Term, ...]) -> Assessment:
     """The risk that follows from its terms; a reader of an alert gets the same from the alert's."""
     factors = {
-        factor: fsum(term.contribution for term in terms if term.factor is factor)
+        factor: min(1.0, fsum(term.contribution for term in terms if term.factor is factor))
         for factor in Factor
     }
     likelihood = factors[Factor.NEGATIVITY] * factors[Factor.ACTIVITY]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 
 from rensa import RMinHash
@@ -21,7 +22,7 @@ from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, Engagement, Mention
 
 MIN_BIGRAMS = 8
-"""A shorter text (转发微博, 太可怕了) means something else in every thread: it is never clustered."""
+"""A shorter text (转发微博, 太可怕了) means something else in every thread: never clustered."""
 
 COUNTERS = ("reads", "likes", "comments", "reposts")
 
@@ -108,12 +109,13 @@ class DedupeStep:
         if not rose(rise):
             return None
         newer = replace(seen, highest=highest(seen.highest, mention.engagement))
-        self._state.put(key, newer, offset=offset, minute=minute_of(mention.collected_at))
+        minute = self._touched(mention.collected_at)
+        self._state.put(key, newer, offset=offset, minute=minute)
         return self._deduped(mention, seen.cluster_id, DedupeKind.UPDATE, rise)
 
     def _first(self, key: str, mention: Mention, offset: int) -> DedupedMention:
         shingles = bigrams(mention.text)
-        minute = minute_of(mention.published_at)
+        minute = self._touched(mention.published_at)
         clusters = len(shingles) >= MIN_BIGRAMS
         original = None
         if clusters:
@@ -154,6 +156,11 @@ class DedupeStep:
 
     def _stance(self, text: str) -> frozenset[str]:
         return frozenset(match.tag for match in self._denials.find(text))
+
+    def _touched(self, time: datetime) -> int:
+        """When a key counts as touched: not before the clock, or repeats of an old post, collected
+        anew, would soon be unknown and count again."""
+        return max(minute_of(time), self._state.clock)
 
     def _keep_alive(self, original: str, minute: int, offset: int) -> None:
         """Let an original live as long as its duplicates come, written at most once an hour."""

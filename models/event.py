@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass, field
-
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator
@@ -74,7 +73,7 @@ class EventState:
 
 
 def depth_of(mention: ScoredMention) -> int:
-    """Steps from the root, as far as a mention tells: 0 a post, 1 answers it, 2 answers an answer."""
+    """Steps from the root, as far as it tells: 0 a post, 1 answers it, 2 answers an answer."""
     if mention.parent_id is None and mention.root_id is None:
         return 0
     return 1 if mention.parent_id in (None, mention.root_id) or mention.root_id is None else 2

@@ -52,8 +52,8 @@ def parse(value: bytes | None, now: datetime) -> RawMention | Rejection:
     strict (``"3"`` or ``3.0`` is no counter); of duplicate keys the last counts.
 
     >>> parse(b'{"id": 7}', datetime.now(UTC)).error
-    "id: Input should be a valid string (got 7); platform: Field required; text: Field required; \
-published_at: Field required"
+    'id: Input should be a valid string (got 7); platform: Field required; text: Field required; \
+published_at: Field required'
     """
     if value is None:
         return Rejection(Reason.NO_VALUE, "message has no value")

@@ -25,7 +25,7 @@ def negative_score(share: float, parameters: NegativeParameters) -> float:
     """The share above the prior, mapped to [0, 1]: what is no more negative than usual is 0.
 
     >>> parameters = NegativeParameters(window_minutes=60, prior_share=0.2, prior_mentions=10)
-    >>> negative_score(0.1, parameters), negative_score(0.6, parameters)
+    >>> negative_score(0.1, parameters), round(negative_score(0.6, parameters), 3)
     (0.0, 0.5)
     """
     return max(0.0, (share - parameters.prior_share) / (1 - parameters.prior_share))

@@ -109,7 +109,8 @@ class RiskStep:
             clock = max(self._state.clock, minute)
             add_mention(event, mention, clock=clock, parameters=self._parameters)
             self._state.put(key, event, offset=offset, minute=event.last_minute)
-            self._due.add(key)
+            if _needs_assessment(event):  # as after a restart
+                self._due.add(key)
         self._state.observe(minute)
         return decision
 
@@ -136,7 +137,7 @@ class RiskStep:
         self, key: str, event: EventState, end: int, received_at: datetime
     ) -> tuple[Assessment | None, list[Alert]]:
         """Assess the closed minutes before ``end``; the last assessment, and the alerts."""
-        severity = self._taxonomy.topic(key.split(".")[1]).severity
+        severity = self._taxonomy.topic(key.rpartition(".")[2]).severity
         assessment, alerts = None, []
         minute = event.assessed_through + (0 if event.behind else 1)
         while minute < end:
@@ -155,7 +156,7 @@ class RiskStep:
         return assessment, alerts
 
     def _subjects(self, key: str) -> tuple[Subject, Subject]:
-        institution, topic = key.split(".")
+        institution, _, topic = key.rpartition(".")
         return (
             Subject(id=institution, name=self._watchlist.name_of(institution)),
             Subject(id=topic, name=self._taxonomy.topic(topic).name),

@@ -10,7 +10,7 @@ from wanglou.schemas.base import Share
 from wanglou.schemas.mention import Tier
 from wanglou.schemas.risk import Level
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
 SUM_TOLERANCE = 1e-9
 
@@ -54,7 +54,7 @@ class NegativeParameters(_Section):
     """Negative share: see ``models.likelihood``."""
 
     window_minutes: Minutes
-    prior_share: Share
+    prior_share: Annotated[float, Field(ge=0, lt=1)]
     prior_mentions: Positive
 
 

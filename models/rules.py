@@ -36,7 +36,7 @@ def load(path: Path, model: type[M]) -> M:
     """Read a YAML file into its model. Raises ``RulesError`` with everything that is wrong."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or 2026-02-30
         raise RulesError(f"{path}: cannot be read: {error}") from error
     try:
         return model.model_validate(content)
@@ -73,7 +73,8 @@ class Rules:
         self, author_key: bytes, state: KeyedState[Thread] | None = None
     ) -> IntakeStep:
         """Intake over a state, or over an empty one."""
-        return IntakeStep(self.watchlist, author_key, self.intake_state() if state is None else state)
+        state = self.intake_state() if state is None else state
+        return IntakeStep(self.watchlist, author_key, state)
 
     def dedupe_step(self, state: KeyedState[Seen] | None = None) -> DedupeStep:
         """Dedupe over a state, or over an empty one."""
@@ -81,4 +82,5 @@ class Rules:
 
     def risk_step(self, state: KeyedState[EventState] | None = None) -> RiskStep:
         """Risk over a state, or over an empty one."""
-        return RiskStep(self.watchlist, self.taxonomy, self.risk, self.risk_state() if state is None else state)
+        state = self.risk_state() if state is None else state
+        return RiskStep(self.watchlist, self.taxonomy, self.risk, state)

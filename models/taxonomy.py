@@ -11,6 +11,8 @@ from wanglou.models.phrases import PhraseFinder
 from wanglou.models.text import normalise
 from wanglou.schemas.base import Share
 
+MIN_TERM_CHARACTERS = 2
+
 OTHER = "other"
 """The topic of what fits no other."""
 
@@ -33,7 +35,7 @@ class RiskTopic(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     name: Annotated[str, Field(min_length=1)]
     severity: Severity
-    terms: tuple[Annotated[str, Field(min_length=2)], ...] = ()
+    terms: tuple[Annotated[str, Field(min_length=MIN_TERM_CHARACTERS)], ...] = ()
 
 
 class Taxonomy(BaseModel):
@@ -42,26 +44,32 @@ class Taxonomy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     topics: tuple[RiskTopic, ...]
-    denial_terms: tuple[Annotated[str, Field(min_length=2)], ...] = Field(
+    denial_terms: tuple[Annotated[str, Field(min_length=MIN_TERM_CHARACTERS)], ...] = Field(
         (), description="Words that deny a rumour: near-duplicates that differ in them stay apart."
     )
 
     @model_validator(mode="after")
     def _check_topics(self) -> Self:
+        problems: list[str] = []
         owners: dict[str, str] = {}
         ids: set[str] = set()
         for index, topic in enumerate(self.topics):
             if topic.id in ids:
-                raise ValueError(f"topics[{index}].id: {topic.id!r} stands twice")
+                problems.append(f"topics[{index}].id: {topic.id!r} stands twice")
             ids.add(topic.id)
             for position, term in enumerate(topic.terms):
-                owner = owners.setdefault(normalise(term).lower(), topic.id)
-                if owner != topic.id:
-                    raise ValueError(
-                        f"topics[{index}].terms[{position}]: {term!r} is also a term of {owner!r}"
-                    )
+                here, folded = f"topics[{index}].terms[{position}]", normalise(term).lower()
+                if len(folded) < MIN_TERM_CHARACTERS:
+                    problems.append(f"{here}: {term!r} is too short once normalised")
+                elif (owner := owners.setdefault(folded, topic.id)) != topic.id:
+                    problems.append(f"{here}: {term!r} is also a term of {owner!r}")
+        for position, term in enumerate(self.denial_terms):
+            if len(normalise(term)) < MIN_TERM_CHARACTERS:
+                problems.append(f"denial_terms[{position}]: {term!r} is too short once normalised")
         if OTHER not in ids:
-            raise ValueError("topics: the topic 'other' is missing")
+            problems.append("topics: the topic 'other' is missing")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     def topic(self, topic_id: str) -> RiskTopic:

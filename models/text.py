@@ -26,7 +26,11 @@ def simplify(text: str) -> str:
     >>> simplify("銀行擠兌")
     '银行挤兑'
     """
-    return text if text.isascii() else str(_simplifier().convert(text))
+    if text.isascii():
+        return text
+    simplified = str(_simplifier().convert(text))
+    # OpenCC leaves 乾縣 as 乾县, but makes 干县 of 乾县: only a second time they are the same.
+    return simplified if simplified == text else str(_simplifier().convert(simplified))
 
 
 def _visible(text: str) -> str:
@@ -48,6 +52,6 @@ def normalise(text: str) -> str:
     >>> normalise("轉發微博//@小明:ＸＸ銀行 取不出錢！！ http://t.cn/A6abc\\u202e")
     '转发微博 XX银行 取不出钱!!'
     """
-    text = _visible(unicodedata.normalize("NFKC", text))
+    text = unicodedata.normalize("NFKC", _visible(text))  # what stood between parts may hide
     text = _USER_NAME.sub(" ", _URL.sub(" ", text))
     return _SPACE.sub(" ", simplify(text)).strip()

@@ -10,8 +10,7 @@ from wanglou.models.phrases import PhraseFinder
 from wanglou.models.text import normalise
 
 GENERIC_NAMES = frozenset(
-    "银行 保险 证券 基金 公司 集团 信托 支付 理财 贷款 信用卡 支行 分行 总行 中国 人民 人寿 "
-    "商业银行 农商行 信用社 金融 消费金融 投资 担保 租赁 财富 财险 寿险 bank insurance".split()
+    ["银行", "保险", "证券", "基金", "公司", "集团", "信托", "支付", "理财", "贷款", "信用卡", "支行", "分行", "总行", "中国", "人民", "人寿", "商业银行", "农商行", "信用社", "金融", "消费金融", "投资", "担保", "租赁", "财富", "财险", "寿险", "bank", "insurance"]
 )
 """Words that name no institution of their own: as an alias they would match every post."""
 
@@ -79,6 +78,14 @@ class Watchlist(BaseModel):
             for position, exclusion in enumerate(institution.exclusions):
                 if not normalise(exclusion):
                     claims.problems.append(f"{here}.exclusions[{position}]: is empty")
+        for index, institution in enumerate(self.institutions):
+            for position, exclusion in enumerate(institution.exclusions):
+                owner = claims.owners.get(normalise(exclusion).lower())
+                if owner is not None:
+                    claims.problems.append(
+                        f"institutions[{index}].exclusions[{position}]: {exclusion!r} would hide "
+                        f"the name itself ({owner[1]}); an exclusion is longer than a name"
+                    )
         if claims.problems:
             raise ValueError("; ".join(claims.problems))
         return self

@@ -16,8 +16,12 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share or probability in [0, 1]."""
 
-Identifier = Annotated[str, Field(min_length=1, max_length=256)]
-"""An opaque id; at most 256 characters so that it fits into keys and headers."""
+Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""An opaque id; at most 256 characters and no control characters, so that it fits into keys,
+headers, log lines and databases."""
+
+PairOfIdentifiers = Annotated[str, Field(min_length=3, max_length=513)]
+"""Two identifiers with a character between them."""
 
 Timestamp = AwareDatetime
 """A point in time that always has an offset (RFC 3339)."""

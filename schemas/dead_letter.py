@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import Base64Bytes, Field
+from pydantic import Base64Bytes, Field, ValidationError
 
 from wanglou.schemas.base import Contract, Count, Identifier, Timestamp
+
+MAX_ORIGINAL_BYTES = 2 * 1024 * 1024
+"""Longest original that is kept: with its base64 and the rest it fits into the topic's messages."""
+
+MAX_ERROR_CHARACTERS = 4096
 
 
 class Reason(StrEnum):
@@ -20,12 +25,19 @@ class Reason(StrEnum):
     REJECTED_BY_BROKER = "rejected-by-broker"
     FAILED = "failed"  # an error of ours: the class and message say which
 
+    @classmethod
+    def of(cls, error: ValidationError) -> Reason:
+        """Why a contract did not accept a message."""
+        not_json = error.errors(include_url=False)[0]["type"] == "json_invalid"
+        return cls.NOT_JSON if not_json else cls.INVALID
+
 
 class DeadLetter(Contract):
     """A message that an agent could not process (topic ``dead-letters``)."""
 
     id: Identifier = Field(
-        description="topic/partition/offset of the message.", examples=["wanglou.mentions.raw.v1/2/17"]
+        description="topic/partition/offset of the message.",
+        examples=["wanglou.mentions.raw.v1/2/17"],
     )
     agent: Identifier = Field(description="Agent that put it aside.", examples=["intake"])
     reason: Reason = Field(description="Why, as one of a few words.")
@@ -36,3 +48,7 @@ class DeadLetter(Contract):
     timestamp: Timestamp = Field(description="Kafka timestamp of the message.")
     key: Base64Bytes | None = Field(None, description="Original key, base64.")
     value: Base64Bytes | None = Field(None, description="Original bytes, base64.")
+    omitted_bytes: Count | None = Field(
+        None,
+        description="Length of an original too long to stand here: it is only in the source topic.",
+    )

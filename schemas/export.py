@@ -11,6 +11,9 @@ from wanglou.schemas.base import Contract
 from wanglou.schemas.topics import TOPICS, VERSION, Topic
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMA_FORMAT = "application/schema+json;version=2020-12"
+"""That dialect in AsyncAPI. Draft-07, which all its tools know, ignores what stands beside a
+``$ref``."""
 CLOUDEVENTS_HEADERS = {
     "type": "object",
     "description": "CloudEvents 1.0 in Kafka binary mode.",
@@ -54,7 +57,7 @@ def asyncapi() -> dict[str, Any]:
             "contentType": "application/json",
             "headers": CLOUDEVENTS_HEADERS,
             "payload": {
-                "schemaFormat": "application/schema+json;version=draft-07",
+                "schemaFormat": SCHEMA_FORMAT,
                 "schema": {"$ref": _file_name(topic.message)},
             },
             "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}},
@@ -112,13 +115,16 @@ def write(folder: Path) -> None:
     """Write the generated files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in documents().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(text.encode())
 
 
 def differences(folder: Path) -> list[str]:
-    """Names of generated files that are missing in a folder or say something else."""
-    return [
+    """Names of files that are missing in a folder, say something else, or are left over."""
+    texts = documents()
+    changed = [
         name
-        for name, text in documents().items()
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
+        for name, text in texts.items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != text.encode()
     ]
+    left_over = {file.name for file in folder.glob(f"*.{VERSION}.schema.json")} - texts.keys()
+    return changed + sorted(left_over)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wanglou.schemas.base import Contract, Count, Identifier, Share, Timestamp
+from wanglou.schemas.base import Contract, Count, Identifier, PairOfIdentifiers, Share, Timestamp
 
 MAX_RAW_BYTES = 64 * 1024
 """A raw mention is at most this many bytes; a longer text belongs in an article store."""
@@ -75,7 +75,7 @@ class RawMention(Contract):
     """One post, article or comment as collected (topic ``mentions.raw``)."""
 
     id: Identifier = Field(
-        description="Unique over all platforms; the same id again with newer counters is an update.",
+        description="Unique over platforms; the same id again with newer counters is an update.",
         examples=["weibo:4464336942156713"],
     )
     platform: PlatformName = Field(description="Where it was published: a lower-case slug.")
@@ -86,7 +86,9 @@ class RawMention(Contract):
         examples=["和兴银行的手机银行又崩了,转账失败"],
     )
     title: str | None = Field(None, max_length=1024, description="Headline of an article.")
-    url: str | None = Field(None, max_length=2048, description="Where it can be read.")
+    url: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")] | None = Field(
+        None, max_length=2048, description="Where it can be read; no control characters."
+    )
     author: RawAuthor | None = Field(None, description="Who published it; null where unknown.")
     published_at: Timestamp = Field(
         description="When it was published, with an offset.",
@@ -117,7 +119,9 @@ class Author(Contract):
 class Mention(Contract):
     """A valid mention of one watched institution (topic ``mentions.accepted``)."""
 
-    id: Identifier = Field(description="Id of the raw mention.", examples=["weibo:4464336942156713"])
+    id: Identifier = Field(
+        description="Id of the raw mention.", examples=["weibo:4464336942156713"]
+    )
     institution: Identifier = Field(
         description="Id of the institution in the watch list.", examples=["hexing-bank"]
     )
@@ -126,7 +130,9 @@ class Mention(Contract):
     )
     platform: PlatformName = Field(description="Where it was published.")
     kind: Kind = Field(description="What sort of publication it is.")
-    text: str = Field(description="Title and text, normalised (NFKC, simplified, no URLs or names).")
+    text: str = Field(
+        description="Title and text, normalised (NFKC, simplified, no URLs or names)."
+    )
     context: str | None = Field(
         None, description="Text of the root or parent it answers, cut; null for a post of its own."
     )
@@ -143,7 +149,9 @@ class Mention(Contract):
 class DedupedMention(Mention):
     """A mention with its near-duplicate cluster (topic ``mentions.deduped``)."""
 
-    cluster_id: Identifier = Field(description="Near-duplicate cluster: key of the topic.")
+    cluster_id: PairOfIdentifiers = Field(
+        description="Near-duplicate cluster, institution/id of its original: key of the topic."
+    )
     dedupe: DedupeKind = Field(description="Original, duplicate or update.")
     original_text: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Say in one line what is wrong with an input: which field, what stood there, what would be right."""
+"""Say in one line what is wrong with an input: which field, its value, what would be right."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-VALUE_SAYS_NOTHING = ("missing", "json_invalid", "model_type", "value_error")
-"""Problems whose input is a whole object, or whose message already shows the value."""
+VALUE_SAYS_NOTHING = ("missing", "json_invalid", "model_type", "value_error", "extra_forbidden")
+"""Problems whose input is a whole object, or whose message shows the value already. What stands
+under an unknown name may be a secret under a mistyped one."""
+
+OWN_MESSAGE = "Value error, "
+"""What pydantic puts before the message of a validator of ours."""
 
 MAX_SHOWN = 60
 """Characters of a wrong value that are shown."""
@@ -32,7 +36,7 @@ def describe(error: ValidationError, hidden: Sequence[str] = ()) -> str:
     """
     problems = []
     for problem in error.errors(include_url=False, include_context=False):
-        line = f"{place(problem['loc'])}: {problem['msg']}"
+        line = f"{place(problem['loc'])}: {problem['msg'].removeprefix(OWN_MESSAGE)}"
         concealed = bool(problem["loc"]) and problem["loc"][0] in hidden
         if not concealed and problem["type"] not in VALUE_SAYS_NOTHING:
             shown = ascii(problem["input"])

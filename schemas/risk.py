@@ -104,7 +104,9 @@ class Situation(Contract):
     authors: float = Field(ge=0, description="Estimated distinct authors.")
     audience: float = Field(ge=0, description="Estimated followers reached, each author once.")
     platforms: dict[str, Count] = Field(description="Mentions per platform.")
-    depth: Count = Field(description="Deepest step from a root: 0 posts, 1 answers, 2 answers to them.")
+    depth: Count = Field(
+        description="Deepest step from a root: 0 posts, 1 answers, 2 answers to them."
+    )
     first_at: Timestamp = Field(description="Event time of the first mention.")
     last_at: Timestamp = Field(description="Latest event time of a mention.")
 
@@ -148,7 +150,9 @@ class Event(Contract):
 class Alert(Contract):
     """A step in an event's life (topic ``alerts``, the response topic)."""
 
-    id: Identifier = Field(description="Derived from the event and its transition: drop repeats by it.")
+    id: Identifier = Field(
+        description="Derived from the event and its transition: drop repeats by it."
+    )
     kind: AlertKind = Field(description="What happened.")
     sequence: Count = Field(description="Number of the transition in the event's life, from 1.")
     event_id: Identifier = Field(description="The event.", examples=["hexing-bank.run"])

@@ -20,7 +20,7 @@ import psutil
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import new_admin, new_producer
+from wanglou.agents.kafka import new_producer
 from wanglou.agents.progress import topic_counts, wait_drained
 from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import BrokerSettings, TopicSettings
@@ -33,10 +33,7 @@ SESSION_SECONDS = "6"
 
 async def measure(broker: BrokerSettings, arguments: argparse.Namespace, folder: Path) -> None:
     """One run; prints what it measured."""
-    admin = new_admin(broker)
-    await admin.start()
-    await topic_admin.create(admin, TopicSettings(partitions=arguments.partitions))
-    await admin.close()
+    await topic_admin.create(broker, TopicSettings(partitions=arguments.partitions))
     environment = {"WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": SESSION_SECONDS}
     if arguments.watchlist:
         environment["WANGLOU_RULES__WATCHLIST"] = str(arguments.watchlist.resolve())

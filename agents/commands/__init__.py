@@ -11,13 +11,13 @@ from wanglou.agents.commands.dlq import dlq
 from wanglou.agents.commands.replay import replay
 from wanglou.agents.commands.schema import schema
 from wanglou.agents.commands.score import score
-from wanglou.agents.commands.shared import Cli
+from wanglou.agents.commands.shared import EXIT_CODES, Cli
 from wanglou.agents.commands.topics import topics
 from wanglou.agents.commands.watch import watch
 from wanglou.agents.commands.worker import worker
 
 
-@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Cli, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wanglou")
 def main() -> None:
     """望楼 Wanglou watches what the public says about financial institutions.
@@ -27,13 +27,16 @@ def main() -> None:
     Without Kafka:       wanglou score, wanglou backtest
     With your Kafka:     wanglou topics create, then wanglou worker
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
-
-    \b
-    Exit codes: 0 done · 1 failed, or found something · 2 wrong usage ·
-                3 settings or rules are wrong · 4 broker cannot be reached ·
-                5 topics do not fit
     """
 
 
+def _name_exit_codes(command: click.Command) -> None:
+    command.epilog = EXIT_CODES
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _name_exit_codes(part)
+
+
 for command in (demo, worker, topics, replay, watch, score, backtest, dlq, config, schema):
+    _name_exit_codes(command)
     main.add_command(command)

@@ -13,6 +13,7 @@ from wanglou.agents.board import clock, colour
 from wanglou.agents.commands.shared import (
     console,
     count_lines,
+    printable,
     progress_bar,
     settings_with,
 )
@@ -52,9 +53,8 @@ def backtest(file: Path, alerts: IO[bytes] | None, events: IO[bytes] | None) -> 
 
 
 def _write(out: IO[bytes] | None, contracts: Iterable[Contract]) -> None:
-    if out is not None:
-        for contract in contracts:
-            out.write(contract.to_json() + b"\n")
+    if out is not None:  # the lazy file is made by the first write, even of nothing
+        out.write(b"".join(contract.to_json() + b"\n" for contract in contracts))
 
 
 def _show(result: BacktestResult) -> None:
@@ -64,9 +64,10 @@ def _show(result: BacktestResult) -> None:
         counts.add_row(name, str(number))
     terminal.print(counts)
     for number, rejection in result.rejections:
-        click.echo(f"line {number}: {rejection.reason.value}: {rejection.error}")
+        click.echo(printable(f"line {number}: {rejection.reason.value}: {rejection.error}"))
     for alert in result.alerts:
         line = f"{clock(alert.decided_at)} {alert.title}"
-        terminal.print(line, style=colour(alert.level), markup=False)
+        terminal.print(line, style=colour(alert.level))
     still_open = [event.id for event in result.events.values() if event.level is not None]
-    terminal.print(f"{len(result.alerts)} alerts; open at the end: {', '.join(still_open) or 'none'}")
+    ending = ", ".join(still_open) or "none"
+    terminal.print(f"{len(result.alerts)} alerts; open at the end: {ending}")

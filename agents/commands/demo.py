@@ -23,7 +23,11 @@ SPEED = 1800.0
 
 @click.command()
 @click.option(
-    "--speed", type=click.FloatRange(min=1.0), default=SPEED, show_default=True, help="Times event time."
+    "--speed",
+    type=click.FloatRange(min=1.0),
+    default=SPEED,
+    show_default=True,
+    help="Times event time.",
 )
 @click.pass_context
 def demo(context: click.Context, speed: float) -> None:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
-from wanglou.agents.commands.shared import broker_option, console, run, settings_with
-from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all
+from wanglou.agents.commands.shared import (
+    ExitCode,
+    broker_option,
+    console,
+    printable,
+    run,
+    settings_with,
+)
+from wanglou.agents.kafka import Message, contract_in, new_producer, read_to_end, send_all
 from wanglou.agents.settings import Settings
 from wanglou.schemas.dead_letter import DeadLetter, Reason
 from wanglou.schemas.topics import DEAD_LETTERS
+
+SHOWN_CHARACTERS = 120
+"""How much of an error a list shows."""
 
 _REASON = click.Choice([reason.value for reason in Reason])
 
@@ -27,9 +37,10 @@ def dlq() -> None:
 def list_letters(reason: str | None, broker: str | None) -> None:
     """One line a dead letter: id, agent, reason, error."""
     letters = run(_read(settings_with(broker), lambda one: reason in (None, one.reason.value)))
-    table = Table("id", "agent", "reason", "error")
+    table = Table(Column("id", no_wrap=True), "agent", "reason", "error")
     for letter in letters:
-        table.add_row(letter.id, letter.agent, letter.reason.value, letter.error[:120])
+        error = printable(letter.error[:SHOWN_CHARACTERS].replace("\n", " "))
+        table.add_row(letter.id, letter.agent, letter.reason.value, error)
     terminal = console()
     terminal.print(table)
     terminal.print(f"{len(letters)} dead letters")
@@ -42,10 +53,13 @@ def show(id: str, broker: str | None) -> None:
     """Everything about one dead letter, with its original bytes."""
     letter = _one(run(_read(settings_with(broker), lambda one: one.id == id)), id)
     for name in ("id", "agent", "reason", "error", "timestamp"):
-        click.echo(f"{name + ':':<11}{getattr(letter, name)}")
+        click.echo(printable(f"{name + ':':<11}{getattr(letter, name)}"))
+    nothing = "(none)"
+    if letter.omitted_bytes is not None:
+        nothing = f"({letter.omitted_bytes} bytes with the other: only in the source topic)"
     for name, content in (("key", letter.key), ("value", letter.value)):
-        text = "(none)" if content is None else content.decode("utf-8", "backslashreplace")
-        click.echo(f"{name + ':':<11}{text}")
+        text = nothing if content is None else content.decode("utf-8", "backslashreplace")
+        click.echo(printable(f"{name + ':':<11}{text}"))
 
 
 @dlq.command()
@@ -53,12 +67,18 @@ def show(id: str, broker: str | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--reason", type=_REASON, help="All with this reason.")
 @broker_option
+@click.pass_context
 def replay(
-    ids: tuple[str, ...], everything: bool, reason: str | None, broker: str | None
+    context: click.Context,
+    ids: tuple[str, ...],
+    everything: bool,
+    reason: str | None,
+    broker: str | None,
 ) -> None:
     """Send dead letters to the topic that they were read from, as they were.
 
-    What is still wrong comes back as a new dead letter; the old one stays.
+    What is still wrong comes back as a new dead letter; the old one stays. One whose original was
+    too long to be kept is named and left out, and the exit code is 1.
     """
     if not ids and not everything and reason is None:
         raise click.UsageError("say which: one or more IDs, --reason, or --all")
@@ -70,8 +90,14 @@ def replay(
     letters = run(_read(settings, wanted))
     for id in ids:
         _one([letter for letter in letters if letter.id == id], id)
-    run(_send(settings, letters))
-    click.echo(f"{len(letters)} replayed")
+    whole = [letter for letter in letters if letter.omitted_bytes is None]
+    run(_send(settings, whole))
+    click.echo(f"{len(whole)} replayed")
+    for letter in letters:
+        if letter.omitted_bytes is not None:
+            click.echo(f"wanglou: {letter.id}: its original was too long to be kept", err=True)
+    if len(whole) < len(letters):
+        context.exit(ExitCode.FAILED)
 
 
 def _one(letters: list[DeadLetter], id: str) -> DeadLetter:
@@ -84,8 +110,8 @@ async def _read(settings: Settings, wanted: Callable[[DeadLetter], bool]) -> lis
     """The dead letters wanted, each once: an agent may have put one aside twice."""
     letters: dict[str, DeadLetter] = {}
     async for record in read_to_end(settings.broker, DEAD_LETTERS.name):
-        letter = DeadLetter.model_validate_json(record.value)
-        if wanted(letter):
+        letter = contract_in(record, DeadLetter)
+        if letter is not None and wanted(letter):
             letters[letter.id] = letter
     return sorted(letters.values(), key=lambda one: (one.timestamp, one.id))
 

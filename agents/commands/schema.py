@@ -24,7 +24,10 @@ def export(context: click.Context, folder: Path, check: bool) -> None:
     if check:
         changed = differences(folder)
         for name in changed:
-            click.echo(f"{folder / name} is not up to date: run wanglou schema export {folder}")
+            click.echo(
+                f"{folder / name} is not up to date: run wanglou schema export {folder}, "
+                "or delete it if its contract is gone"
+            )
         if changed:
             context.exit(ExitCode.FAILED)
         return

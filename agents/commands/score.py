@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Any
 
 import click
+from pydantic_core import from_json
 
 from wanglou.agents.commands.shared import ExitCode, progress_bar, settings_with
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.scoring import PolarityModel, most_probable
 from wanglou.models.text import normalise
+from wanglou.schemas.mention import PolarityProbabilities
 
 CHUNK = 512
 
@@ -48,18 +51,33 @@ def _score(
 ) -> Iterator[dict[str, Any]]:
     rows = [_parse(number, line) for number, line in chunk]
     texts = [normalise(row["text"]) for row in rows if "error" not in row]
-    scores = iter(model.probabilities(texts))
-    for row in rows:
+    scores = iter(_probabilities(model, texts))
+    for row, (number, _) in zip(rows, chunk, strict=True):
         if "error" not in row:
             probabilities = next(scores)
-            row["polarity"] = most_probable(probabilities).value
-            row["polarity_probabilities"] = probabilities.model_dump()
+            if isinstance(probabilities, Exception):
+                row["error"] = f"line {number}: {type(probabilities).__name__}: {probabilities}"
+            else:
+                row["polarity"] = most_probable(probabilities).value
+                row["polarity_probabilities"] = probabilities.model_dump()
         yield row
 
 
-def _parse(number: int, line: bytes) -> dict[str, Any]:
+def _probabilities(
+    model: PolarityModel, texts: Sequence[str]
+) -> Sequence[PolarityProbabilities | Exception]:
+    """All at once; if that fails, each alone, so that one bad text costs no other."""
     try:
-        row = json.loads(line)
+        return model.probabilities(texts)
+    except Exception as error:
+        if len(texts) == 1:
+            return [error]
+        return [one for text in texts for one in _probabilities(model, [text])]
+
+
+def _parse(number: int, line: bytes) -> dict[str, Any]:
+    try:  # strict: what would not be JSON again when it is written out is refused here
+        row = from_json(line.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as error:
         return {"error": f"line {number}: not JSON: {error}"}
     if not isinstance(row, dict):

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wanglou.agents.embedded_broker import EmbeddedBrokerError
+from wanglou.agents.kafka import TopicProblem
 from wanglou.agents.settings import Settings, SettingsError, load_settings
-from wanglou.agents.topic_admin import TopicProblem
 from wanglou.models.rules import RulesError
 from wanglou.models.scoring import ModelError
 
 T = TypeVar("T")
 
-
+PIPED_WIDTH = 1000
+"""Columns of a table that no terminal shows."""
 
 class ExitCode(IntEnum):
     """What a script can tell from a command's exit status."""
@@ -35,14 +36,30 @@ class ExitCode(IntEnum):
     TOPICS = 5
 
 
+EXIT_CODES = """\b
+Exit codes: 0 done · 1 failed, or found something · 2 wrong usage ·
+            3 settings or rules are wrong · 4 broker cannot be reached ·
+            5 topics do not fit"""
+"""Ends the help of every command."""
+
+
 def _exit_code(error: Exception) -> ExitCode | None:
     if isinstance(error, (SettingsError, RulesError, ModelError)):
         return ExitCode.SETTINGS
-    if isinstance(error, (KafkaConnectionError, EmbeddedBrokerError)):
+    if isinstance(error, (KafkaError, EmbeddedBrokerError)):
         return ExitCode.BROKER
     if isinstance(error, TopicProblem):
         return ExitCode.TOPICS
     return None
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, KafkaConnectionError):
+        return (
+            f"the broker cannot be reached: {error}. Is it running there? "
+            "Its address is --broker, WANGLOU_BROKER__URL or broker.url in the settings file"
+        )
+    return str(error)
 
 
 class Cli(click.Group):
@@ -57,7 +74,7 @@ class Cli(click.Group):
             code = _exit_code(error)
             if code is None:
                 raise
-            click.secho(f"wanglou: {error}", fg="red", err=True)
+            click.secho(f"wanglou: {_explain(error)}", fg="red", err=True)
             raise click.exceptions.Exit(code) from error
 
 
@@ -83,8 +100,23 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def console() -> Console:
-    """The terminal; colours and boxes only if it is one."""
-    return Console(highlight=False)
+    """The terminal. Where the output is none, no line is cut: it may go to grep.
+
+    What is printed is shown as it is, never read as rich's markup: some of it strangers wrote.
+    """
+    terminal = Console(highlight=False, markup=False, emoji=False)
+    if not terminal.is_terminal:
+        terminal.width = PIPED_WIDTH
+    return terminal
+
+
+def printable(text: str) -> str:
+    """A text for the terminal: control characters, which could command it, are written out.
+
+    >>> printable("ok\x1b[2J")
+    'ok\\\\x1b[2J'
+    """
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def progress_bar(description: str) -> Progress:

@@ -15,10 +15,10 @@ from prometheus_client import (
 
 from wanglou.agents.app import STAGES, WorkerApp, new_stages
 from wanglou.agents.commands.shared import broker_option, run, settings_with
-from wanglou.agents.kafka import new_admin
+from wanglou.agents.kafka import TopicProblem, partition_counts
 from wanglou.agents.metrics import Metrics
-from wanglou.agents.settings import Settings
-from wanglou.agents.topic_admin import TopicProblem, findings, partition_counts
+from wanglou.agents.settings import BrokerSettings
+from wanglou.agents.topic_admin import findings
 
 
 class _AgentNames(click.ParamType):
@@ -52,7 +52,7 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     """
     overrides = {} if port is None else {"worker": {"port": port}}
     settings = settings_with(broker, **overrides)
-    run(_check_topics(settings))
+    _check_topics(settings.broker)
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
@@ -64,12 +64,7 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     ).execute_from_commandline()
 
 
-async def _check_topics(settings: Settings) -> None:
-    admin = new_admin(settings.broker)
-    try:
-        await admin.start()
-        found = findings(await partition_counts(admin))
-    finally:
-        await admin.close()
+def _check_topics(broker: BrokerSettings) -> None:
+    found = findings(run(partition_counts(broker)))
     if found:
         raise TopicProblem("\n".join(str(finding) for finding in found))

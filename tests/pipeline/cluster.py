@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import Message, new_admin, new_producer, read_to_end, send_all
+from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all
 from wanglou.agents.progress import topic_counts, wait_drained
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcess
@@ -40,12 +40,7 @@ class Cluster:
 
     async def create_topics(self, partitions: int) -> None:
         """Create all topics."""
-        admin = new_admin(self.broker)
-        await admin.start()
-        try:
-            await topic_admin.create(admin, TopicSettings(partitions=partitions))
-        finally:
-            await admin.close()
+        await topic_admin.create(self.broker, TopicSettings(partitions=partitions))
 
     def start_worker(
         self, agents: Iterable[str] = (), environment: Mapping[str, str] = WITHOUT_MODEL

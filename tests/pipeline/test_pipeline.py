@@ -14,7 +14,7 @@ from cluster import READY_SECONDS, Cluster, mention, running_broker, running_clu
 
 from wanglou.agents import topic_admin
 from wanglou.agents.demo import STREAM
-from wanglou.agents.kafka import new_admin, partition_of
+from wanglou.agents.kafka import partition_of
 from wanglou.agents.replay import read_lines
 from wanglou.agents.settings import Settings, TopicSettings
 from wanglou.models.backtest import Backtest
@@ -217,12 +217,8 @@ async def test_a_worker_does_not_start_on_wrong_topics(tmp_path: Path) -> None:
 
 async def test_a_state_topic_with_other_partitions_is_named(tmp_path: Path) -> None:
     with running_broker(tmp_path) as cluster:
-        admin = new_admin(cluster.broker)
-        await admin.start()
-        await topic_admin.create(admin, TopicSettings(partitions=2), [INTAKE_STATE])
-        await topic_admin.create(admin, TopicSettings(partitions=4), [RAW])
-        await topic_admin.create(admin, TopicSettings(partitions=4))
-        await admin.close()
+        await topic_admin.create(cluster.broker, TopicSettings(partitions=2), [INTAKE_STATE])
+        await topic_admin.create(cluster.broker, TopicSettings(partitions=4))
         refused = wanglou("worker", "--broker", cluster.broker.url, folder=tmp_path)
         assert refused.returncode == 5
         assert (

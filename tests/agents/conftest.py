@@ -1,0 +1,182 @@
+"""A clean environment, and agents without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from wanglou.agents.changelog import Changelog
+from wanglou.agents.metrics import Metrics
+from wanglou.agents.settings import Settings, load_settings
+from wanglou.agents.stage import Record
+from wanglou.models.rules import Rules
+from wanglou.schemas.mention import PolarityProbabilities
+
+HANG_SECONDS = 60
+"""Far longer than any test takes: a command that hangs fails its test, not the whole run."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but the built-in ones, whatever the caller's environment and folder have."""
+    for variable in list(os.environ):
+        if variable.upper().startswith("WANGLOU_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def hang_guard() -> Iterator[None]:
+    """Fails a test that hangs."""
+
+    def fail(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"still running after {HANG_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(HANG_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def closed_address() -> Iterator[str]:
+    """host:port that refuses connections, as long as the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent_address() -> Iterator[str]:
+    """host:port that accepts connections and never answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(16)
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load_settings(model={"enabled": False}, author_key="a key of the tests")
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    return Settings().load_rules()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def empty_state_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents find nothing in their state topics, and need no broker for it."""
+
+    async def catch_up(self: object, partition: int, state: object, position: int) -> int:
+        return position
+
+    monkeypatch.setattr(Changelog, "catch_up", catch_up)
+
+
+@pytest.fixture
+def raw_mention() -> Callable[..., dict[str, Any]]:
+    """A raw mention of 和兴银行 (of the built-in watch list); keywords replace its fields."""
+
+    def make(**fields: Any) -> dict[str, Any]:
+        return {
+            "id": "weibo:1",
+            "platform": "weibo",
+            "text": "和兴银行的手机银行又崩了,转账一直失败,客服电话也打不通",
+            "published_at": "2026-03-02T08:00:00+08:00",
+            **fields,
+        }
+
+    return make
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    """A record of the raw topic; a value that is no bytes is written as JSON."""
+
+    def make(value: Any, offset: int = 0, **fields: Any) -> Record:
+        if value is not None and not isinstance(value, bytes):
+            value = json.dumps(value, ensure_ascii=False).encode()
+        defaults: dict[str, Any] = {
+            "topic": "wanglou.mentions.raw.v1",
+            "partition": 0,
+            "timestamp": datetime(2026, 3, 2, 1, 2, 3, tzinfo=UTC),
+            "key": b"weibo:1",
+        }
+        return Record(**{**defaults, "offset": offset, "value": value, **fields})
+
+    return make
+
+
+class WordModel:
+    """A model that knows one word, and cannot bear another."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
+        self.calls.append(list(texts))
+        if any("炸弹" in text for text in texts):
+            raise ValueError("a text that the model cannot bear")
+        return [
+            PolarityProbabilities(negative=0.9, neutral=0.1, positive=0.0)
+            if "崩" in text
+            else PolarityProbabilities(negative=0.1, neutral=0.7, positive=0.2)
+            for text in texts
+        ]
+
+
+@pytest.fixture
+def word_model() -> WordModel:
+    return WordModel()
+
+
+class MemoryProducer:
+    """Stands for aiokafka's producer: keeps what is sent; ``fail`` may raise instead."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.fail: Callable[[bytes | None], None] = lambda value: None
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def send(
+        self, topic: str, *, value: bytes | None, key: bytes | None, **rest: object
+    ) -> asyncio.Future[None]:
+        future = asyncio.get_running_loop().create_future()
+        try:
+            self.fail(value)
+        except KafkaError as error:
+            future.set_exception(error)
+        else:
+            self.sent.append((topic, key, value))
+            future.set_result(None)
+        return future
+
+
+@pytest.fixture
+def producer() -> MemoryProducer:
+    return MemoryProducer()

@@ -1,0 +1,247 @@
+"""State written to its topic is the state read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wanglou.agents import changelog
+from wanglou.agents.changelog import Changelog, StateError
+from wanglou.agents.settings import BrokerSettings
+from wanglou.models.burst import Baseline
+from wanglou.models.dedupe import Seen
+from wanglou.models.event import Bucket, EventState, add_mention
+from wanglou.models.intake import Thread
+from wanglou.models.levels import LevelState
+from wanglou.models.rules import Rules
+from wanglou.models.state import Entry, KeyedState
+from wanglou.schemas.base import MAX_COUNT, minute_of
+from wanglou.schemas.mention import Engagement, ScoredMention
+from wanglou.schemas.risk import Level
+from wanglou.schemas.topics import DEDUPE_STATE, INTAKE_STATE, RISK_STATE
+
+BROKER = BrokerSettings()
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+THREADS: Changelog[Thread] = Changelog(INTAKE_STATE, Thread, BROKER)
+SEEN: Changelog[Seen] = Changelog(DEDUPE_STATE, Seen, BROKER)
+EVENTS: Changelog[EventState] = Changelog(RISK_STATE, EventState, BROKER)
+
+offsets = st.integers(0, 2**63 - 1)
+minutes = st.integers(0, 2**31)
+texts = st.text()
+counters = st.none() | st.integers(0, MAX_COUNT)
+engagements = st.builds(
+    Engagement, reads=counters, likes=counters, comments=counters, reposts=counters
+)
+threads = st.builds(Thread, st.lists(texts, min_size=1).map(tuple), texts)
+seen = st.builds(Seen, texts, engagements, st.none() | texts, st.none() | texts)
+
+
+def there_and_back(log: Changelog[Any], entry: Entry[Any]) -> Entry[Any]:
+    return log.decode(log.encode(entry), "here")
+
+
+@given(offsets, minutes, threads)
+def test_a_thread_comes_back(offset: int, minute: int, value: Thread) -> None:
+    entry = Entry(offset, minute, value)
+    assert there_and_back(THREADS, entry) == entry
+
+
+@given(offsets, minutes, seen)
+def test_what_dedupe_has_seen_comes_back(offset: int, minute: int, value: Seen) -> None:
+    entry = Entry(offset, minute, value)
+    assert there_and_back(SEEN, entry) == entry
+
+
+def scored(number: int, **fields: Any) -> ScoredMention:
+    """A mention of minute ``number``, from an author of its own."""
+    time = START + timedelta(minutes=number)
+    return ScoredMention.model_validate(
+        {
+            "id": f"weibo:{number}",
+            "institution": "hexing-bank",
+            "platform": ("weibo", "zhihu")[number % 2],
+            "kind": "post",
+            "text": f"和兴银行第{number}次崩了 \u2028\U0001f600",
+            "author": {"id": f"{number:032x}", "followers": 10 * number},
+            "published_at": time,
+            "collected_at": time,
+            "received_at": time,
+            "engagement": {"likes": number},
+            "cluster_id": f"hexing-bank/weibo:{number % 5}",
+            "dedupe": "original" if number < 5 else "duplicate",
+            "engagement_change": {"likes": number},
+            "polarity": "negative",
+            "polarity_probabilities": {"negative": number % 10 / 10, "neutral": 1, "positive": 0},
+            "risk_topic": "run",
+            **fields,
+        }
+    )
+
+
+def stormy(rules: Rules) -> EventState:
+    """An event with buckets, a sketch and evidence, as the risk step would leave it."""
+    event = EventState.new(minute_of(START), rules.risk)
+    for number in range(40):
+        add_mention(event, scored(number), clock=minute_of(START), parameters=rules.risk)
+    event.levels = LevelState(Level.ORANGE, since=minute_of(START), below_since=7, quiet_since=None)
+    event.sequence = 3
+    event.source_weight = 1 / 3
+    return event
+
+
+def fields_of(event: EventState) -> dict[str, Any]:
+    fields = {name: getattr(event, name) for name in EventState.__slots__}
+    fields["authors"] = event.authors.audience()
+    return fields
+
+
+def test_an_event_comes_back_with_buckets_sketch_and_evidence(rules: Rules) -> None:
+    event = stormy(rules)
+    assert event.buckets
+    assert event.evidence
+    assert event.authors.audience().authors == 40
+
+    back = there_and_back(EVENTS, Entry(9, 1, event)).value
+    assert fields_of(back) == fields_of(event)
+    assert type(back.platforms) is type(event.platforms)
+    assert all(type(minute) is int for minute in back.buckets)
+    assert all(type(bucket) is Bucket for bucket in back.buckets.values())
+    assert EVENTS.encode(Entry(9, 1, back)) == EVENTS.encode(Entry(9, 1, event))
+
+
+def test_an_event_that_came_back_goes_on_like_the_one_that_never_left(rules: Rules) -> None:
+    stayed = stormy(rules)
+    back = there_and_back(EVENTS, Entry(9, 1, stormy(rules))).value
+    for event in (stayed, back):
+        for number in range(30, 60):  # ten authors of them are known already
+            add_mention(event, scored(number), clock=minute_of(START), parameters=rules.risk)
+    assert fields_of(back) == fields_of(stayed)
+    assert back.authors.audience().authors == 60
+
+
+def test_a_new_event_comes_back(rules: Rules) -> None:
+    event = EventState.new(5, rules.risk)
+    assert fields_of(there_and_back(EVENTS, Entry(0, 5, event)).value) == fields_of(event)
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e18))
+def test_a_baseline_comes_back_to_the_last_bit(mean: float, square: float) -> None:
+    event = EventState(5, Baseline(mean, square, 4), assessed_through=4)
+    back = there_and_back(EVENTS, Entry(0, 5, event)).value
+    assert (back.baseline.mean, back.baseline.mean_square) == (mean, square)
+
+
+def stored(**changes: Any) -> bytes:
+    value = Thread(("hexing-bank",), "电话 13800138000")
+    fields = json.loads(THREADS.encode(Entry(4, 5, value)))
+    assert changes.keys() <= fields.keys() | {"shape"}
+    return json.dumps({**fields, **changes}).encode()
+
+
+def test_the_version_is_written() -> None:
+    (version,) = get_args(changelog._Stored.model_fields["version"].annotation)
+    assert json.loads(stored())["version"] == version == changelog.STATE_VERSION
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (stored(version=2), "version: Input should be 1 (got 2)"),
+        (stored(version=None), "version: "),
+        (stored(shape="new"), "shape: "),
+        (stored(value={"institutions": "电话 13800138000"}), "value.institutions: "),
+        (stored(offset="four"), "offset: "),
+        (b"{}", "offset: Field required"),
+        (b"\xff", "Invalid JSON"),
+    ],
+)
+def test_state_of_another_release_is_refused_with_its_place_and_what_to_do(
+    value: bytes, problem: str
+) -> None:
+    with pytest.raises(StateError) as caught:
+        THREADS.decode(value, "wanglou.state.intake.v1/2/17")
+    line = str(caught.value)
+    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 1: ")
+    assert problem in line
+    assert "Run the release that wrote it, or stop the workers and delete the topic" in line
+    assert "13800138000" not in line
+
+
+def test_changes_are_messages_to_the_partition_and_expired_keys_tombstones() -> None:
+    state: KeyedState[Thread] = KeyedState(60)
+    state.put("old", Thread(("a",), "b"), offset=1, minute=0)
+    state.put("新", Thread(("c",), "d"), offset=2, minute=1000)
+    messages = {one.key: one for one in THREADS.messages(3, state)}
+    assert {one.partition for one in messages.values()} == {3}
+    assert {one.topic for one in messages.values()} == {INTAKE_STATE.name}
+    assert messages[b"old"].value is None
+    written = messages["新".encode()].value
+    assert written is not None
+    assert THREADS.decode(written, "here") == Entry(2, 1000, Thread(("c",), "d"))
+    assert THREADS.messages(3, state) == []
+
+
+class _Reader:
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def position(self, place: object) -> int:
+        return 42
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What stands in the state topic: (key, value), from offset 0 on."""
+    standing: list[tuple[bytes, bytes | None]] = []
+
+    async def read_place(reader: object, place: object, position: int) -> AsyncIterator[Any]:
+        for offset, (key, value) in list(enumerate(standing))[position:]:
+            yield SimpleNamespace(offset=offset, key=key, value=value)
+
+    monkeypatch.setattr(changelog, "new_reader", lambda broker: _Reader())
+    monkeypatch.setattr(changelog, "read_place", read_place)
+    return standing
+
+
+def thread(offset: int, text: str) -> bytes:
+    return THREADS.encode(Entry(offset, 5, Thread(("a",), text)))
+
+
+async def test_state_is_caught_up_with_its_topic(topic: list[Any]) -> None:
+    topic += [
+        (b"kept", thread(1, "old")),
+        (b"gone", thread(2, "gone")),
+        (b"kept", thread(3, "new")),
+        (b"gone", None),
+        (b"kept", thread(2, "of a worker that woke up late")),
+    ]
+    state: KeyedState[Thread] = KeyedState(60)
+    assert await THREADS.catch_up(0, state, 0) == 42
+    assert {key: value.text for key, value in state.items()} == {"kept": "new"}
+    assert state.applied("kept") == 3
+    assert state.changes() == []
+
+
+async def test_only_what_is_new_is_read(topic: list[Any]) -> None:
+    topic += [(b"before", thread(1, "x")), (b"after", thread(2, "x"))]
+    state: KeyedState[Thread] = KeyedState(60)
+    await THREADS.catch_up(0, state, 1)
+    assert [key for key, _ in state.items()] == ["after"]
+
+
+async def test_an_unknown_version_names_where_it_stands(topic: list[Any]) -> None:
+    topic += [(b"a", thread(1, "x")), (b"b", stored(version=9))]
+    with pytest.raises(StateError, match=r"^wanglou\.state\.intake\.v1/3/1: .*version: "):
+        await THREADS.catch_up(3, KeyedState(60), 0)

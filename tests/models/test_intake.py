@@ -1,0 +1,617 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.models.builders import (
+    AUTHOR_KEY,
+    NOW,
+    WATCHLIST,
+    StateTopic,
+    accepted,
+    at,
+    encode,
+    intake_step,
+    minute_at,
+    raw,
+    raw_bytes,
+    rules,
+)
+from wanglou.models.intake import (
+    CONTEXT_CHARACTERS,
+    IntakeStep,
+    Rejection,
+    Thread,
+    author_hash,
+    parse,
+    raw_key,
+)
+from wanglou.models.watchlist import Watchlist
+from wanglou.schemas.dead_letter import Reason
+from wanglou.schemas.mention import Author, Engagement, Kind, Mention, RawMention, Tier
+
+REQUIRED = ("id", "platform", "text", "published_at")
+DAY = 24 * 60
+
+
+def read(value: bytes) -> RawMention:
+    outcome = parse(value, NOW)
+    assert isinstance(outcome, RawMention), outcome
+    return outcome
+
+
+def refused(value: bytes | None) -> Rejection:
+    """Why the bytes are refused, by parse and by the step alike."""
+    outcome = parse(value, NOW)
+    assert isinstance(outcome, Rejection), outcome
+    assert intake_step().process(value, offset=0, received_at=NOW) == outcome
+    return outcome
+
+
+def spliced(field: str, literal: str) -> bytes:
+    """A raw mention in which a field, or a counter, is a JSON literal that Python cannot write."""
+    fields: dict[str, Any] = (
+        {"engagement": {field: "@@"}} if field in Engagement.model_fields else {field: "@@"}
+    )
+    return raw_bytes(**fields).replace(b'"@@"', literal.encode())
+
+
+# --- what is no JSON, or no object
+
+
+def test_message_without_a_value() -> None:
+    assert refused(None) == Rejection(Reason.NO_VALUE, "message has no value")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"  \n",
+        b"\x00",
+        b"{",
+        b'{"id": "1"',
+        "和兴银行".encode(),
+        b"{'id': '1'}",
+        b'{"id": "1",}',
+        raw_bytes() + b" x",
+        raw_bytes() * 2,
+        raw_bytes().decode().encode("utf-16"),
+        raw_bytes().decode().encode("gb18030"),
+        b"\xef\xbb\xbf" + raw_bytes(),  # byte order mark
+        b'{"id": "\xff"}',
+        b'{"id": "\xc0\xaf"}',  # overlong
+        b'{"id": "\xed\xa0\x80"}',  # a surrogate in UTF-8
+        raw_bytes(text="@@").replace(b"@@", b"\\ud800"),
+        raw_bytes(text="@@").replace(b"@@", b"\\udc00\\ud800"),
+        raw_bytes(text="@@").replace(b"@@", b"a\nb"),  # a control character that is not escaped
+        b"[" * 10_000,
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        spliced("text", "[" * 10_000 + "]" * 10_000),
+        spliced("likes", "1" * 5_000),
+    ],
+)
+def test_what_is_no_json(value: bytes) -> None:
+    rejection = refused(value)
+    assert rejection.reason is Reason.NOT_JSON
+    assert rejection.error.startswith("(whole value): Invalid JSON: ")
+
+
+@pytest.mark.parametrize("value", [b"null", b"true", b"7", b'"text"', b"[]", b"[{}]"])
+def test_json_that_is_no_object(value: bytes) -> None:
+    assert refused(value) == Rejection(Reason.INVALID, "(whole value): Input should be an object")
+
+
+def test_more_bytes_than_allowed() -> None:
+    limit = 64 * 1024
+    spare = limit - len(raw_bytes(text=""))
+    assert read(raw_bytes(text="a" * spare)).text == "a" * spare
+    rejection = refused(raw_bytes(text="a" * (spare + 1)))
+    assert rejection.reason is Reason.TOO_LARGE
+    assert "65537 bytes; at most 65536" in rejection.error
+
+
+def test_ten_megabytes() -> None:
+    rejection = refused(raw_bytes(text="a" * 10_000_000))
+    assert rejection.reason is Reason.TOO_LARGE
+    assert len(rejection.error) < 200
+
+
+# --- fields
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+def test_missing_field_is_named(field: str) -> None:
+    fields = raw()
+    del fields[field]
+    assert refused(encode(fields)) == Rejection(Reason.INVALID, f"{field}: Field required")
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+@pytest.mark.parametrize("value", [None, 7, 7.5, True, [], {}, ["weibo"]])
+def test_field_of_another_type_is_named(field: str, value: object) -> None:
+    rejection = refused(raw_bytes(**{field: value}))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith(f"{field}: Input should be a valid ")
+    assert f"(got {value!a})" in rejection.error
+
+
+def test_all_problems_are_told_at_once() -> None:
+    error = refused(b"{}").error
+    assert error == "; ".join(f"{field}: Field required" for field in REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"id": ""}, "id"),
+        ({"id": "x" * 257}, "id"),
+        ({"platform": ""}, "platform"),
+        ({"platform": "Weibo"}, "platform"),
+        ({"platform": "微博"}, "platform"),
+        ({"platform": "weibo\n"}, "platform"),
+        ({"platform": "w" * 33}, "platform"),
+        ({"kind": "tweet"}, "kind"),
+        ({"kind": None}, "kind"),
+        ({"title": 7}, "title"),
+        ({"title": "t" * 1025}, "title"),
+        ({"url": "u" * 2049}, "url"),
+        ({"author": "小明"}, "author"),
+        ({"author": []}, "author"),
+        ({"author": {}}, "author.id"),
+        ({"author": {"id": ""}}, "author.id"),
+        ({"author": {"id": 7}}, "author.id"),
+        ({"author": {"id": "a", "followers": -1}}, "author.followers"),
+        ({"author": {"id": "a", "followers": "9"}}, "author.followers"),
+        ({"author": {"id": "a", "tier": "robot"}}, "author.tier"),
+        ({"author": {"id": "a", "tier": None}}, "author.tier"),
+        ({"author": {"id": "a", "name": "n" * 257}}, "author.name"),
+        ({"engagement": None}, "engagement"),
+        ({"engagement": 7}, "engagement"),
+        ({"collected_at": "yesterday"}, "collected_at"),
+        ({"parent_id": ""}, "parent_id"),
+        ({"root_id": 7}, "root_id"),
+    ],
+)
+def test_invalid_field_is_named(fields: dict[str, Any], place: str) -> None:
+    rejection = refused(raw_bytes(**fields))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith(f"{place}: ")
+
+
+@pytest.mark.parametrize("field", ["id", "parent_id", "root_id"])
+@pytest.mark.parametrize("character", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f"])
+def test_control_characters_in_ids_are_refused(field: str, character: str) -> None:
+    # ids become keys, headers and lines of logs; databases do not take a NUL
+    rejection = refused(raw_bytes(**{field: f"weibo:1{character}"}))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\r", "\x7f"])
+def test_control_characters_in_urls_are_refused(character: str) -> None:
+    rejection = refused(raw_bytes(url=f"https://a.cn/{character}"))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith("url: ")
+
+
+@pytest.mark.parametrize("identity", ["微博:一", "a b", "a/b.c#d", "😀", "x" * 256])
+def test_any_other_id_is_taken(identity: str) -> None:
+    assert read(raw_bytes(id=identity)).id == identity
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert read(raw_bytes(mood="sad", author={"id": "a", "age": 7})).id == "weibo:1"
+
+
+def test_last_of_duplicate_keys_counts() -> None:
+    first = raw_bytes()[:-1] + b', "id": "weibo:2", "text": 7, "text": "last"}'
+    assert (read(first).id, read(first).text) == ("weibo:2", "last")
+    assert raw_key(first) == "weibo:2"
+
+
+def test_unknown_follower_count_is_none() -> None:
+    mention = accepted(
+        intake_step().process(
+            raw_bytes(author={"id": "a", "followers": None}), offset=0, received_at=NOW
+        )
+    )
+    assert mention.author is not None
+    assert mention.author.followers == 0
+
+
+# --- counters
+
+
+@pytest.mark.parametrize("counter", ["reads", "likes", "comments", "reposts"])
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "-1",
+        "1.5",
+        "3.0",
+        '"3"',
+        "true",
+        "[]",
+        "1e3",
+        "1000000000001",
+        "9223372036854775808",
+        "1" + "0" * 400,
+        "1" * 4_000,
+        "1e400",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+    ],
+)
+def test_impossible_counter_is_named(counter: str, literal: str) -> None:
+    rejection = refused(spliced(counter, literal))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith(f"engagement.{counter}: ")
+    assert len(rejection.error) < 200
+
+
+@pytest.mark.parametrize("count", [None, 0, 1, 10**12])
+def test_possible_counter_is_taken(count: int | None) -> None:
+    assert read(raw_bytes(engagement={"reads": count})).engagement.reads == count
+
+
+# --- times
+
+
+@pytest.mark.parametrize("field", ["published_at", "collected_at"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-03-02T16:00:00",  # no offset
+        "2026-03-02",
+        "2026-03-02T16:00:00+24:00",
+        "2026-02-30T16:00:00+08:00",
+        "2026-03-02T25:00:00+08:00",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "刚刚",
+        "",
+        1772438400,
+        1772438400.5,
+    ],
+)
+def test_what_is_no_time_with_an_offset_is_named(field: str, time: object) -> None:
+    rejection = refused(raw_bytes(**{field: time}))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith(f"{field}: Input should ")
+
+
+@pytest.mark.parametrize("field", ["published_at", "collected_at"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+08:00",  # before the year 1 in UTC
+        "0001-01-01T00:00:00+23:59",
+        "1970-01-01T00:00:00Z",
+        "1999-12-31T23:59:59Z",
+        "2026-03-03T08:05:01Z",  # a second too far ahead
+        "2026-03-04T08:00:00Z",  # tomorrow
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-12:00",  # after the year 9999 in UTC
+        "9999-12-31T23:59:59.999999-23:59",
+        "20260302160000",  # read as milliseconds since 1970
+        "20260302",  # read as seconds since 1970
+    ],
+)
+def test_implausible_time_is_named(field: str, time: str) -> None:
+    rejection = refused(raw_bytes(**{field: time}))
+    assert rejection.reason is Reason.IMPLAUSIBLE_TIME
+    assert rejection.error.startswith(f"{field}: ")
+    assert rejection.error.endswith("is not between 2000-01-01 and 5 minutes from now")
+
+
+@pytest.mark.parametrize(
+    ("time", "utc"),
+    [
+        ("2000-01-01T00:00:00Z", datetime(2000, 1, 1, tzinfo=UTC)),
+        ("2026-03-02T16:00:00+08:00", datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        ("2026-03-03T08:05:00Z", datetime(2026, 3, 3, 8, 5, tzinfo=UTC)),  # five minutes from now
+        ("2026-03-03T20:04:59.5+12:00", datetime(2026, 3, 3, 8, 4, 59, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_plausible_time_is_taken(time: str, utc: datetime) -> None:
+    assert read(raw_bytes(published_at=time)).published_at == utc
+
+
+# --- texts
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "\u3000\u00a0"])
+def test_blank_text_is_named(text: str) -> None:
+    rejection = refused(raw_bytes(text=text))
+    assert rejection.reason is Reason.INVALID
+    assert rejection.error.startswith("text: ")
+
+
+def outcome_of(**fields: Any) -> Mention:
+    """The mention that a comment under a post about 和兴银行 makes."""
+    step = intake_step()
+    accepted(step.process(raw_bytes(id="root"), offset=0, received_at=NOW))
+    comment = raw_bytes(id="comment", kind="comment", root_id="root", **fields)
+    return accepted(step.process(comment, offset=1, received_at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("text", "normalised"),
+    [
+        ("😀😀", "😀😀"),
+        ("@小明", ""),
+        ("http://t.cn/A6", ""),
+        ("\u200b", ""),
+        ("\u0000", ""),
+        ("a\u0000b", "ab"),
+        ("\u202e钱不出取\u202c", "钱不出取"),
+        ("\u200f取\u200e钱", "取钱"),
+        ("é" * 30_000, "é" * 30_000),  # 60 KB
+        ("\\", "\\"),
+        ('"}', '"}'),
+    ],
+)
+def test_strange_text_is_accepted(text: str, normalised: str) -> None:
+    mention = outcome_of(text=text)
+    assert mention.text == normalised
+    assert Mention.model_validate_json(mention.to_json()) == mention
+
+
+# --- what becomes of a valid one
+
+
+def test_mention_carries_what_was_collected() -> None:
+    value = raw_bytes(
+        kind="article",
+        title="ＨＥＸＩＮＧ",
+        text="和興銀行 取不出錢 http://t.cn/A6",
+        url="https://a.cn/1",
+        author={"id": "5704656177", "name": "小明", "followers": 34842, "tier": "media"},
+        collected_at="2026-03-02T16:05:00+08:00",
+        engagement={"likes": 9},
+        parent_id="p",
+        root_id="r",
+    )
+    mention = accepted(intake_step().process(value, offset=0, received_at=at(6)))
+    secret = hmac.new(AUTHOR_KEY, b"weibo\x005704656177", hashlib.sha256).hexdigest()[:32]
+    assert mention == Mention(
+        id="weibo:1",
+        institution="hexing",
+        inherited=False,
+        platform="weibo",
+        kind=Kind.ARTICLE,
+        text="HEXING 和兴银行 取不出钱",
+        url="https://a.cn/1",
+        author=Author(id=secret, followers=34842, tier=Tier.MEDIA),
+        published_at=at(0),
+        collected_at=at(5),
+        received_at=at(6),
+        engagement=Engagement(likes=9),
+        parent_id="p",
+        root_id="r",
+    )
+    assert b"5704656177" not in mention.to_json()
+    assert "小明".encode() not in mention.to_json()
+
+
+def test_unknown_times_follow_from_the_known() -> None:
+    mention = accepted(intake_step().process(raw_bytes(), offset=0, received_at=None))
+    assert mention.published_at == mention.collected_at == mention.received_at == at(0)
+    collected = raw_bytes(collected_at=at(5).isoformat())
+    mention = accepted(intake_step().process(collected, offset=0, received_at=None))
+    assert (mention.collected_at, mention.received_at) == (at(5), at(5))
+
+
+def test_title_names_an_institution_as_the_text_does() -> None:
+    mention = accepted(
+        intake_step().process(raw_bytes(title="和兴银行", text="公告"), offset=0, received_at=NOW)
+    )
+    assert mention.text == "和兴银行 公告"
+
+
+def test_author_hash_depends_on_key_platform_and_id() -> None:
+    known = author_hash(b"k", "weibo", "1")
+    assert known == author_hash(b"k", "weibo", "1")
+    others = [
+        author_hash(b"j", "weibo", "1"),
+        author_hash(b"k", "zhihu", "1"),
+        author_hash(b"k", "weibo", "2"),
+    ]
+    assert len({known, *others}) == 4
+    assert len(known) == 32
+
+
+def test_author_hash_takes_any_text() -> None:
+    assert len(author_hash(b"k", "weibo", "\ud800\x00")) == 32
+
+
+def test_mention_of_nobody_watched_is_irrelevant() -> None:
+    assert intake_step().process(raw_bytes(text="早安"), offset=0, received_at=NOW) == ()
+
+
+def test_text_that_names_forty_institutions_makes_forty_mentions() -> None:
+    names = {
+        f"bank-{number}": f"{left}{right}银行"
+        for number, (left, right) in enumerate(
+            (left, right) for left in "甲乙丙丁戊己庚辛" for right in "子丑寅卯辰"
+        )
+    }
+    watchlist = Watchlist.model_validate(
+        {"institutions": [{"id": one, "name": name} for one, name in names.items()]}
+    )
+    step = IntakeStep(watchlist, AUTHOR_KEY, rules().intake_state(), clock=lambda: NOW)
+    outcome = step.process(raw_bytes(text="、".join(names.values())), offset=0, received_at=NOW)
+    assert isinstance(outcome, tuple)
+    assert [mention.institution for mention in outcome] == list(names)
+    assert {mention.id for mention in outcome} == {"weibo:1"}
+
+
+# --- threads
+
+
+class Partition:
+    """An intake step whose offsets count by themselves."""
+
+    def __init__(self) -> None:
+        self.state = rules().intake_state()
+        self.step = IntakeStep(WATCHLIST, AUTHOR_KEY, self.state, clock=lambda: NOW)
+        self.offset = -1
+
+    def take(self, minute: float = 0, **fields: Any) -> tuple[Mention, ...]:
+        self.offset += 1
+        value = raw_bytes(published_at=at(minute).isoformat(), **fields)
+        outcome = self.step.process(value, offset=self.offset, received_at=NOW)
+        assert isinstance(outcome, tuple), outcome
+        return outcome
+
+
+@pytest.fixture
+def partition() -> Partition:
+    return Partition()
+
+
+def test_comment_inherits_the_institutions_of_its_root(partition: Partition) -> None:
+    partition.take(id="root", text="和兴银行和云汀银行都挤兑")
+    comments = partition.take(id="c", text="吓死了", root_id="root", parent_id="other comment")
+    assert [one.institution for one in comments] == ["hexing", "yunting"]
+    assert all(one.inherited for one in comments)
+    assert {one.context for one in comments} == {"和兴银行和云汀银行都挤兑"}
+
+
+def test_comment_inherits_from_its_parent_where_the_root_is_unknown(partition: Partition) -> None:
+    partition.take(id="parent", text="和兴银行")
+    (comment,) = partition.take(id="c", text="吓死了", root_id="?", parent_id="parent")
+    assert (comment.institution, comment.context) == ("hexing", "和兴银行")
+
+
+def test_comment_that_names_an_institution_means_that_one(partition: Partition) -> None:
+    partition.take(id="root", text="和兴银行")
+    (comment,) = partition.take(id="c", text="云汀银行也是", root_id="root")
+    assert (comment.institution, comment.inherited) == ("yunting", False)
+    assert comment.context == "和兴银行"
+
+
+def test_comment_under_an_unknown_root_is_irrelevant(partition: Partition) -> None:
+    assert partition.take(id="c", text="吓死了", root_id="?", parent_id="??") == ()
+
+
+def test_root_that_names_itself_as_its_root_is_no_answer(partition: Partition) -> None:
+    (root,) = partition.take(id="root", text="和兴银行", root_id="root", parent_id="root")
+    assert root.context is None
+    (again,) = partition.take(id="root", text="和兴银行", root_id="root")
+    assert again.context is None
+
+
+def test_context_is_cut(partition: Partition) -> None:
+    partition.take(id="root", text="和兴银行" + "钱" * 200)
+    (comment,) = partition.take(id="c", text="吓死了", root_id="root")
+    assert comment.context == ("和兴银行" + "钱" * 200)[:CONTEXT_CHARACTERS]
+
+
+def test_edited_root_counts_as_it_stands_now(partition: Partition) -> None:
+    partition.take(id="root", text="和兴银行")
+    partition.take(id="root", text="云汀银行")
+    (comment,) = partition.take(id="c", text="吓死了", root_id="root")
+    assert comment.institution == "yunting"
+
+
+def test_thread_is_forgotten_after_a_week(partition: Partition) -> None:
+    partition.take(-8 * DAY, id="root", text="和兴银行")
+    assert len(partition.take(-1 * DAY - 60, id="c1", text="吓死了", root_id="root")) == 1
+    partition.take(0, id="clock", text="早安")
+    assert partition.take(0, id="c2", text="吓死了", root_id="root") == ()
+
+
+def test_irrelevant_mentions_leave_no_state(partition: Partition) -> None:
+    partition.take(id="a", text="早安")
+    partition.take(id="c", text="吓死了", root_id="a")
+    assert len(partition.state) == 0
+
+
+def test_refused_messages_leave_no_state(partition: Partition) -> None:
+    partition.step.process(b'{"id": 7}', offset=0, received_at=NOW)
+    assert (len(partition.state), partition.state.clock) == (0, 0)
+
+
+def test_replayed_root_does_not_undo_a_newer_one(partition: Partition) -> None:
+    partition.offset = 6
+    partition.take(id="root", text="云汀银行")  # offset 7
+    partition.offset = 2
+    (replayed,) = partition.take(id="root", text="和兴银行")  # offset 3: the same mention again
+    assert replayed.institution == "hexing"
+    assert partition.state.get("root") == Thread(("yunting",), "云汀银行")
+    assert partition.state.applied("root") == 7
+
+
+def test_replay_gives_the_same_bytes(partition: Partition) -> None:
+    takes = [{"id": "root"}, {"id": "c", "text": "吓死了", "root_id": "root"}]
+    first = [one.to_json() for fields in takes for one in partition.take(**fields)]
+    partition.offset = -1
+    again = [one.to_json() for fields in takes for one in partition.take(**fields)]
+    assert first == again
+    assert len(first) == 2
+
+
+def test_restart_remembers_threads(partition: Partition) -> None:
+    partition.take(id="root", text="和兴银行")
+    topic = StateTopic(Thread)
+    topic.store(partition.state)
+    state = topic.restore(rules().intake_state())
+    step = IntakeStep(WATCHLIST, AUTHOR_KEY, state, clock=lambda: NOW)
+    value = raw_bytes(id="c", text="吓死了", root_id="root")
+    comment = accepted(step.process(value, offset=1, received_at=NOW))
+    assert (comment.institution, comment.context) == ("hexing", "和兴银行")
+    assert state.clock == minute_at(0)
+
+
+def test_clock_is_that_of_the_moment() -> None:
+    times = iter([NOW, NOW + timedelta(days=2)])
+    step = IntakeStep(WATCHLIST, AUTHOR_KEY, rules().intake_state(), clock=lambda: next(times))
+    value = raw_bytes(published_at=(NOW + timedelta(days=1)).isoformat())
+    assert isinstance(step.process(value, offset=0, received_at=NOW), Rejection)
+    accepted(step.process(value, offset=1, received_at=NOW))
+
+
+# --- keys
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ({"id": "a", "root_id": "r"}, "r"),
+        ({"id": "a", "root_id": None}, "a"),
+        ({"id": "a", "root_id": ""}, "a"),
+        ({"id": "a", "root_id": 7}, "a"),
+        ({"id": "a", "parent_id": "p"}, "a"),
+        ({"id": ""}, None),
+        ({"id": 7}, None),
+        ({}, None),
+        ([], None),
+        ("a", None),
+        (None, None),
+    ],
+)
+def test_key_is_the_root_or_the_id(value: object, key: str | None) -> None:
+    assert raw_key(json.dumps(value).encode()) == key
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"[" * 10_000, b'{"id": "\\ud800"}'])
+def test_what_is_no_json_has_no_key(value: bytes) -> None:
+    assert raw_key(value) is None
+
+
+@given(st.binary(max_size=200))
+def test_key_of_any_bytes(value: bytes) -> None:
+    key = raw_key(value)
+    assert key is None or key
