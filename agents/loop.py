@@ -164,5 +164,3 @@ def record_of(event: faust.EventT[bytes]) -> Record:
         key=message.key,
         value=event.value,
     )
-
-

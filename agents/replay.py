@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
 from wanglou.agents.kafka import Message, send_all
 from wanglou.models.intake import EARLIEST, MAX_AHEAD, raw_key
+from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import RAW
 
 CHUNK = 500
@@ -52,6 +53,10 @@ def read_lines(file: Path, after: int = 0) -> Iterator[Line]:
                 yield Line(number, value, collected_seconds(value))
 
 
+class _Stored(BaseModel):
+    line: NonNegativeInt
+
+
 class Position:
     """How far a replay has come, in a file beside the stream."""
 
@@ -63,14 +68,14 @@ class Position:
         if not self._path.exists():
             return 0
         try:
-            return int(json.loads(self._path.read_text())["line"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{self._path}: is no replay position: {error}") from error
+            return _Stored.model_validate_json(self._path.read_bytes(), strict=True).line
+        except ValidationError as error:
+            raise ValueError(f"{self._path}: is no replay position: {describe(error)}") from error
 
     def save(self, line: int) -> None:
         """Remember a line; replaces the file in one step."""
         fresh = self._path.with_suffix(self._path.suffix + ".new")
-        fresh.write_text(json.dumps({"line": line}))
+        fresh.write_text(_Stored(line=line).model_dump_json())
         fresh.replace(self._path)
 
     def clear(self) -> None:

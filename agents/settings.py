@@ -91,9 +91,7 @@ class ModelSettings(_Section):
     path: Path = Field(WEIGHTS, description="Folder with a transformers configuration and weights.")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
-        max(1, (os.cpu_count() or 1) - 1),
-        description="Processor threads of a forward; by default all cores but one, which the "
-        "event loop needs: on a core that is not free a forward takes many times as long.",
+        os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )
 
 

@@ -57,9 +57,7 @@ def combine(terms: tuple[Term, ...]) -> Assessment:
     )
 
 
-def _term(
-    factor: Factor, name: str, value: float, unit: str, score: float, weight: float
-) -> Term:
+def _term(factor: Factor, name: str, value: float, unit: str, score: float, weight: float) -> Term:
     return Term(
         name=name,
         factor=factor,

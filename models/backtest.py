@@ -82,4 +82,3 @@ class Backtest:
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:
                 yield deduped
-

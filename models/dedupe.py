@@ -102,9 +102,7 @@ class DedupeStep:
             return self._update(key, seen, mention, offset)
         return self._first(key, mention, offset)
 
-    def _update(
-        self, key: str, seen: Seen, mention: Mention, offset: int
-    ) -> DedupedMention | None:
+    def _update(self, key: str, seen: Seen, mention: Mention, offset: int) -> DedupedMention | None:
         rise = change(seen.highest, mention.engagement)
         if not rose(rise):
             return None

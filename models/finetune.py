@@ -532,8 +532,7 @@ def finetune(encoder: Path, data: Path, out: Path, recipe: Recipe, limit: int | 
 def lift_neutral(weights: Path) -> None:
     """Add `NEUTRAL_BIAS` to the neutral logit of saved weights, once, after training."""
     model, tokenizer = load(weights)
-    with torch.no_grad():
-        model.classifier.bias[LABELS.index("neutral")] += NEUTRAL_BIAS
+    model.state_dict()["classifier.bias"][LABEL_IDS["neutral"]] += NEUTRAL_BIAS  # shares storage
     save(model, tokenizer, weights)
 
 

@@ -69,9 +69,7 @@ class Rules:
         """Empty state of a risk partition."""
         return KeyedState(self.risk.event_retention_minutes)
 
-    def intake_step(
-        self, author_key: bytes, state: KeyedState[Thread] | None = None
-    ) -> IntakeStep:
+    def intake_step(self, author_key: bytes, state: KeyedState[Thread] | None = None) -> IntakeStep:
         """Intake over a state, or over an empty one."""
         state = self.intake_state() if state is None else state
         return IntakeStep(self.watchlist, author_key, state)

@@ -58,9 +58,7 @@ class ScoringStep:
     def process(self, mentions: Sequence[DedupedMention]) -> list[ScoredMention]:
         """The same mentions in the same order, scored; blocking, for an executor thread."""
         rows = self._model.probabilities([scored_text(mention) for mention in mentions])
-        return [
-            self._scored(mention, row) for mention, row in zip(mentions, rows, strict=True)
-        ]
+        return [self._scored(mention, row) for mention, row in zip(mentions, rows, strict=True)]
 
     def _scored(self, mention: DedupedMention, row: PolarityProbabilities) -> ScoredMention:
         differs = mention.original_text is not None

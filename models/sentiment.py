@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +21,9 @@ MAX_PIECES = 96
 
 ROWS = 16
 LENGTH_STEP = 16
-"""Every forward has 16 rows of a multiple of 16 pieces, filled up with padding. In bfloat16 a text's
-probabilities differ by up to .01 with the shape of the batch it happens to be in; in batches of one
-shape they do not differ at all, so a replay gives the same alerts."""
+"""Every forward has 16 rows of a multiple of 16 pieces, filled up with padding. In bfloat16 the
+probabilities of a text differ by up to .01 with the shape of the batch it happens to be in; in
+batches of one shape they do not differ at all, so a replay gives the same alerts."""
 
 CACHED_TEXTS = 20_000
 """Texts whose probabilities are kept: one inference for all near-duplicates of an original."""
@@ -45,12 +46,14 @@ class BertPolarity:
         folder: Path,
         *,
         precision: Precision = "bfloat16",
-        threads: int | None = None,
+        threads: int = 1,
     ) -> None:
         _check_folder(folder)
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        if threads is not None:
-            torch.set_num_threads(threads)
+        # One thread a forward, several forwards at once: the threads of one forward wait for each
+        # other, and on a core that is not free that takes many times as long.
+        torch.set_num_threads(1)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="forward")
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, dtype=getattr(torch, precision)
@@ -75,12 +78,15 @@ class BertPolarity:
         by_length: defaultdict[int, list[tuple[str, list[int]]]] = defaultdict(list)
         for text, pieces in zip(texts, self._pieces(texts), strict=True):
             by_length[-(-len(pieces) // LENGTH_STEP) * LENGTH_STEP].append((text, pieces))
-        for length, rows in by_length.items():
-            for start in range(0, len(rows), ROWS):
-                chunk = rows[start : start + ROWS]
-                probabilities = self._forward([pieces for _, pieces in chunk], length)
-                for (text, _), row in zip(chunk, probabilities, strict=False):
-                    yield text, row
+        batches = [
+            (length, rows[start : start + ROWS])
+            for length, rows in by_length.items()
+            for start in range(0, len(rows), ROWS)
+        ]
+        for (_, rows), results in zip(
+            batches, self._threads.map(self._forward, batches), strict=True
+        ):
+            yield from zip((text for text, _ in rows), results, strict=True)
 
     def _pieces(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
@@ -88,21 +94,29 @@ class BertPolarity:
         encoded = self._tokenizer(list(texts), truncation=True, max_length=MAX_PIECES)
         return list(encoded["input_ids"])
 
-    def _forward(self, rows: list[list[int]], length: int) -> Iterator[PolarityProbabilities]:
-        """One forward of the fixed shape; yields a row of probabilities for each of its rows."""
+    def _forward(
+        self, batch: tuple[int, Sequence[tuple[str, list[int]]]]
+    ) -> list[PolarityProbabilities]:
+        """One forward of the fixed shape: the probabilities of its texts."""
+        length, texts = batch
         ids = torch.full((ROWS, length), self._tokenizer.pad_token_id)
         mask = torch.zeros((ROWS, length), dtype=torch.long)
         mask[:, 0] = 1  # a row of padding alone must attend to something
-        for number, pieces in enumerate(rows):
+        for number, (_, pieces) in enumerate(texts):
             ids[number, : len(pieces)] = torch.tensor(pieces)
             mask[number, : len(pieces)] = 1
         with torch.inference_mode():
             logits = self._model(input_ids=ids, attention_mask=mask).logits.float()
-        for row in logits.softmax(dim=-1).tolist():
-            values = [round(row[column], DECIMALS) for column in self._columns]
-            yield PolarityProbabilities(
-                **{one.value: value for one, value in zip(Polarity, values, strict=True)}
+        rows = logits.softmax(dim=-1).tolist()[: len(texts)]
+        return [
+            PolarityProbabilities(
+                **{
+                    polarity.value: round(row[column], DECIMALS)
+                    for polarity, column in zip(Polarity, self._columns, strict=True)
+                }
             )
+            for row in rows
+        ]
 
 
 def _check_folder(folder: Path) -> None:

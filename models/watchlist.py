@@ -10,7 +10,38 @@ from wanglou.models.phrases import PhraseFinder
 from wanglou.models.text import normalise
 
 GENERIC_NAMES = frozenset(
-    ["银行", "保险", "证券", "基金", "公司", "集团", "信托", "支付", "理财", "贷款", "信用卡", "支行", "分行", "总行", "中国", "人民", "人寿", "商业银行", "农商行", "信用社", "金融", "消费金融", "投资", "担保", "租赁", "财富", "财险", "寿险", "bank", "insurance"]
+    [
+        "银行",
+        "保险",
+        "证券",
+        "基金",
+        "公司",
+        "集团",
+        "信托",
+        "支付",
+        "理财",
+        "贷款",
+        "信用卡",
+        "支行",
+        "分行",
+        "总行",
+        "中国",
+        "人民",
+        "人寿",
+        "商业银行",
+        "农商行",
+        "信用社",
+        "金融",
+        "消费金融",
+        "投资",
+        "担保",
+        "租赁",
+        "财富",
+        "财险",
+        "寿险",
+        "bank",
+        "insurance",
+    ]
 )
 """Words that name no institution of their own: as an alias they would match every post."""
 

@@ -55,7 +55,9 @@ def convert_all(source: Path) -> Iterator[dict[str, Any]]:
     """All rows in order of their time; a root before what answers it in the same second."""
     with source.open(encoding="utf-8") as lines:
         mentions = [convert(json.loads(line)) for line in lines]
-    mentions.sort(key=lambda one: (datetime.fromisoformat(one["published_at"]), one["kind"] != "post"))
+    mentions.sort(
+        key=lambda one: (datetime.fromisoformat(one["published_at"]), one["kind"] != "post")
+    )
     yield from mentions
 
 

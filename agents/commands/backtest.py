@@ -30,7 +30,7 @@ _OUT = click.File("wb", lazy=True)
 @click.option("--alerts", type=_OUT, help="Write the alerts here, one a line.")
 @click.option("--events", type=_OUT, help="Write the last state of every event here.")
 def backtest(file: Path, alerts: IO[bytes] | None, events: IO[bytes] | None) -> None:
-    """Take recorded raw mentions through the whole pipeline without a broker.
+    """Take recorded mentions through the pipeline without a broker.
 
     FILE has a raw mention in each line, in the order in which they were collected. The same file
     and rules give the same alerts, always.

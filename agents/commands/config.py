@@ -18,7 +18,10 @@ def config() -> None:
 
 @config.command()
 def check() -> None:
-    """Load everything a worker loads; exit code 3 and what to change if something is wrong."""
+    """Load everything that a worker loads.
+
+    What is wrong is named with what would be right; the exit code is then 3.
+    """
     settings = settings_with()
     rules = settings.load_rules()
     load_model(settings.model)

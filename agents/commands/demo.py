@@ -31,11 +31,11 @@ SPEED = 1800.0
 )
 @click.pass_context
 def demo(context: click.Context, speed: float) -> None:
-    """See it work: two days of posts about seven fictitious institutions in two minutes.
+    """See it work: two days of posts in two minutes.
 
-    Starts the embedded broker and a worker, replays the recorded stream, shows open events and
-    alerts live, and ends with a summary. Needs no Kafka. Exit code 1 if something was not found
-    as it must be.
+    The posts are about seven fictitious institutions. Starts the embedded broker and a worker,
+    replays the recorded stream, shows open events and alerts live, and ends with a summary.
+    Needs no Kafka. Exit code 1 if something was not found as it must be.
     """
     terminal = console()
     folder = Path(tempfile.mkdtemp(prefix="wanglou-demo-"))

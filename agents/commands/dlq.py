@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 from rich.table import Column, Table
@@ -23,16 +24,23 @@ from wanglou.schemas.topics import DEAD_LETTERS
 SHOWN_CHARACTERS = 120
 """How much of an error a list shows."""
 
-_REASON = click.Choice([reason.value for reason in Reason])
+_REASONS = [reason.value for reason in Reason]
+
+
+def _reason_option(what: str) -> Callable[..., Any]:
+    explained = f"{what}: {', '.join(_REASONS)}."
+    return click.option(
+        "--reason", type=click.Choice(_REASONS), metavar="REASON", help=explained
+    )
 
 
 @click.group()
 def dlq() -> None:
-    """Look at what could not be processed, and replay it once the cause is repaired."""
+    """Look at what could not be processed; replay it once repaired."""
 
 
 @dlq.command("list")
-@click.option("--reason", type=_REASON, help="Only these.")
+@_reason_option("Only those with a reason")
 @broker_option
 def list_letters(reason: str | None, broker: str | None) -> None:
     """One line a dead letter: id, agent, reason, error."""
@@ -65,7 +73,7 @@ def show(id: str, broker: str | None) -> None:
 @dlq.command()
 @click.argument("ids", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--reason", type=_REASON, help="All with this reason.")
+@_reason_option("All with a reason")
 @broker_option
 @click.pass_context
 def replay(
@@ -75,10 +83,10 @@ def replay(
     reason: str | None,
     broker: str | None,
 ) -> None:
-    """Send dead letters to the topic that they were read from, as they were.
+    """Send dead letters to their source topic again.
 
-    What is still wrong comes back as a new dead letter; the old one stays. One whose original was
-    too long to be kept is named and left out, and the exit code is 1.
+    They go as they were. What is still wrong comes back as a new dead letter; the old one stays.
+    One whose original was too long to be kept is named and left out, and the exit code is 1.
     """
     if not ids and not everything and reason is None:
         raise click.UsageError("say which: one or more IDs, --reason, or --all")

@@ -41,6 +41,7 @@ class _Speed(click.ParamType):
 @click.option(
     "--speed",
     type=_Speed(),
+    metavar="FACTOR|max",
     default="1",
     show_default=True,
     help="Times event time: 60 sends an hour of the stream in a minute; max does not wait.",

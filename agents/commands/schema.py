@@ -20,7 +20,10 @@ def schema() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a file would change.")
 @click.pass_context
 def export(context: click.Context, folder: Path, check: bool) -> None:
-    """Write the JSON Schema of every message, and the AsyncAPI document, to FOLDER."""
+    """Write JSON Schemas and the AsyncAPI document.
+
+    One file a message, and asyncapi.json, in FOLDER.
+    """
     if check:
         changed = differences(folder)
         for name in changed:

@@ -46,9 +46,7 @@ def score(context: click.Context, file: IO[bytes], out: IO[str]) -> None:
         context.exit(ExitCode.FAILED)
 
 
-def _score(
-    model: PolarityModel, chunk: Sequence[tuple[int, bytes]]
-) -> Iterator[dict[str, Any]]:
+def _score(model: PolarityModel, chunk: Sequence[tuple[int, bytes]]) -> Iterator[dict[str, Any]]:
     rows = [_parse(number, line) for number, line in chunk]
     texts = [normalise(row["text"]) for row in rows if "error" not in row]
     scores = iter(_probabilities(model, texts))

@@ -25,6 +25,7 @@ T = TypeVar("T")
 PIPED_WIDTH = 1000
 """Columns of a table that no terminal shows."""
 
+
 class ExitCode(IntEnum):
     """What a script can tell from a command's exit status."""
 
@@ -111,10 +112,10 @@ def console() -> Console:
 
 
 def printable(text: str) -> str:
-    """A text for the terminal: control characters, which could command it, are written out.
+    r"""A text for the terminal: control characters, which could command it, are written out.
 
     >>> printable("ok\x1b[2J")
-    'ok\\\\x1b[2J'
+    'ok\\x1b[2J'
     """
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 

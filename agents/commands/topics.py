@@ -30,7 +30,10 @@ def create(broker: str | None) -> None:
 @topics.command()
 @broker_option
 def check(broker: str | None) -> None:
-    """Compare the broker's topics with their definition; exit code 5 if one does not fit."""
+    """Compare the broker's topics with their definition.
+
+    One that is missing or does not fit is named with its repair; the exit code is then 5.
+    """
     found = topic_admin.findings(run(partition_counts(settings_with(broker).broker)))
     if found:
         raise TopicProblem("\n".join(str(finding) for finding in found))

@@ -56,9 +56,7 @@ def test_the_built_in_settings_can_be_used() -> None:
     settings.load_rules()
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.yaml", YAML), ("a.yml", YAML), ("a.toml", TOML)]
-)
+@pytest.mark.parametrize(("name", "content"), [("a.yaml", YAML), ("a.yml", YAML), ("a.toml", TOML)])
 def test_a_file_replaces_defaults_and_leaves_the_others(
     write: Any, name: str, content: str
 ) -> None:
@@ -133,7 +131,6 @@ def test_several_brokers_may_be_named() -> None:
         ("TOPICS__REPLICATION_FACTOR", "10", "topics.replication_factor", "equal to 9"),
         ("MODEL__ENABLED", "perhaps", "model.enabled", "boolean"),
         ("MODEL__PRECISION", "int8", "model.precision", "'float32' or 'bfloat16'"),
-        ("MODEL__BATCH_SIZE", "0", "model.batch_size", "greater than or equal to 1"),
         ("MODEL__THREADS", "0", "model.threads", "greater than or equal to 1"),
         ("WORKER__PORT", "65536", "worker.port", "equal to 65535"),
         ("WORKER__PORT", "0", "worker.port", "greater than or equal to 1"),

@@ -170,9 +170,7 @@ def test_decode_refuses_a_tombstone(record: Make) -> None:
 
 
 @pytest.fixture
-def intake(
-    settings: Settings, rules: Rules, metrics: Metrics, empty_state_topics: None
-) -> Intake:
+def intake(settings: Settings, rules: Rules, metrics: Metrics, empty_state_topics: None) -> Intake:
     return Intake(settings, rules, metrics)
 
 

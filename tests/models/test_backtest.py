@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.models.builders import AUTHOR_KEY, ByWord, at, encode, raw, rules
-from wanglou.models.backtest import BATCH, Backtest, BacktestResult
-from wanglou.models.scoring import NoModel
+from wanglou.models.backtest import BATCH, Backtest, BacktestResult, PartitionOf
+from wanglou.models.scoring import NoModel, PolarityModel
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.risk import AlertKind, Level
 
@@ -29,16 +29,12 @@ def one_partition(key: str) -> int:
     return 0
 
 
-def run(lines: Iterable[bytes], **arguments: Any) -> BacktestResult:
-    backtest = Backtest(
-        **{
-            "rules": rules(**PLAIN),
-            "model": ByWord(),
-            "author_key": AUTHOR_KEY,
-            "partition_of": one_partition,
-        }
-        | arguments
-    )
+def run(
+    lines: Iterable[bytes],
+    model: PolarityModel | None = None,
+    partition_of: PartitionOf = one_partition,
+) -> BacktestResult:
+    backtest = Backtest(rules(**PLAIN), model or ByWord(), AUTHOR_KEY, partition_of)
     for _ in backtest.feed(lines):
         pass
     return backtest.result
@@ -175,7 +171,7 @@ def test_thread_meets_on_one_partition_whatever_its_number() -> None:
     # a partition for each key: the comment is keyed by its root
     partitions: dict[str, int] = {}
     result = run(
-        STREAM[:1] + [line(1, id="9", text="吓死了", root_id="1")],
+        [*STREAM[:1], line(1, id="9", text="吓死了", root_id="1")],
         partition_of=lambda key: partitions.setdefault(key, len(partitions)),
     )
     assert result.counts["accepted"] == 2

@@ -16,10 +16,10 @@ LN_100 = 4.605170186
 LN_1000 = 6.907755279
 
 
-def gain(engagement: Engagement, change: Engagement, **arguments: Any) -> float:
-    return heat_gain(
-        engagement, change, **{"new": True, "tier_weight": 1.0, "parameters": HEAT} | arguments
-    )
+def gain(
+    engagement: Engagement, change: Engagement, *, new: bool = True, tier_weight: float = 1.0
+) -> float:
+    return heat_gain(engagement, change, new=new, tier_weight=tier_weight, parameters=HEAT)
 
 
 def test_engagement_score_is_the_weighted_sum_of_logarithms() -> None:

@@ -555,7 +555,7 @@ def test_replayed_root_does_not_undo_a_newer_one(partition: Partition) -> None:
 
 
 def test_replay_gives_the_same_bytes(partition: Partition) -> None:
-    takes = [{"id": "root"}, {"id": "c", "text": "吓死了", "root_id": "root"}]
+    takes: list[dict[str, Any]] = [{"id": "root"}, {"id": "c", "text": "吓死了", "root_id": "root"}]
     first = [one.to_json() for fields in takes for one in partition.take(**fields)]
     partition.offset = -1
     again = [one.to_json() for fields in takes for one in partition.take(**fields)]

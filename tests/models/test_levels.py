@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,7 +165,7 @@ def test_never_two_changes_within_the_dwell(
 ) -> None:
     formula = levels(dwell_minutes=dwell, calm_minutes=calm, quiet_minutes=calm + more_quiet)
     at = list(changes(walk(risks, formula=formula)))
-    assert all(later - earlier >= dwell for earlier, later in zip(at, at[1:], strict=False))
+    assert all(later - earlier >= dwell for earlier, later in itertools.pairwise(at))
 
 
 @given(walks, minutes, minutes, minutes)

@@ -64,7 +64,10 @@ class Cluster:
         try:
             refused = await send_all(
                 producer,
-                [Message(RAW.name, key.encode() if key else None, value) for key, value in messages],
+                [
+                    Message(RAW.name, key.encode() if key else None, value)
+                    for key, value in messages
+                ],
             )
         finally:
             await producer.stop()

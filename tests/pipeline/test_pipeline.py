@@ -136,8 +136,10 @@ async def test_a_killed_worker_loses_and_repeats_nothing_in_effect(cluster: Clus
     first.kill()
     second = cluster.start_worker()
     await cluster.drained()
-    distinct = {(one.id, one.institution, one.dedupe, one.collected_at)
-                for one in await cluster.contracts(DEDUPED, DedupedMention)}
+    distinct = {
+        (one.id, one.institution, one.dedupe, one.collected_at)
+        for one in await cluster.contracts(DEDUPED, DedupedMention)
+    }
     expected = backtest(values, partitions=4).result.counts
     assert len(distinct) == expected["scored"]
     assert second.metric("wanglou_state_restores_total", agent="dedupe") > 0
@@ -222,7 +224,8 @@ async def test_a_state_topic_with_other_partitions_is_named(tmp_path: Path) -> N
         refused = wanglou("worker", "--broker", cluster.broker.url, folder=tmp_path)
         assert refused.returncode == 5
         assert (
-            "wanglou.state.intake.v1: has 2 partitions, but its source wanglou.mentions.raw.v1 has 4"
+            "wanglou.state.intake.v1: has 2 partitions, "
+            "but its source wanglou.mentions.raw.v1 has 4"
         ) in refused.stderr
         assert "kafka-topics --alter" in refused.stderr
 

@@ -1,0 +1,179 @@
+"""The live board: what is open, the gravest first, and what happened last."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from wanglou.agents.board import LAST_ALERTS, Board, clock, colour
+from wanglou.agents.commands import main
+from wanglou.schemas.risk import Alert, Event, Level
+
+START = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
+ASSESSMENT = {"likelihood": 0.5, "impact": 0.5, "terms": []}
+SITUATION = {
+    "mentions": 12,
+    "updates": 0,
+    "late": 0,
+    "negative": 9,
+    "clusters": 4,
+    "heat": 33.4,
+    "authors": 11,
+    "audience": 52000,
+    "platforms": {},
+    "depth": 0,
+    "first_at": START,
+    "last_at": START,
+}
+
+
+def about(institution: str, topic: str, risk: float) -> dict[str, Any]:
+    return {
+        "institution": {"id": institution, "name": f"{institution}银行"},
+        "topic": {"id": topic, "name": topic},
+        "assessment": {**ASSESSMENT, "risk": risk},
+        "situation": SITUATION,
+        "evidence": [],
+    }
+
+
+def event(institution: str, level: Level | None, risk: float = 50.0, topic: str = "run") -> Event:
+    return Event.model_validate(
+        {
+            **about(institution, topic, risk),
+            "id": f"{institution}.{topic}",
+            "level": level,
+            "since": START,
+            "assessed_at": START,
+        }
+    )
+
+
+def alert(number: int, title: str = "升级", level: Level | None = Level.RED) -> Alert:
+    return Alert.model_validate(
+        {
+            **about("和兴", "run", 50),
+            "id": f"a{number}",
+            "kind": "escalated",
+            "sequence": number,
+            "event_id": "和兴.run",
+            "level": level,
+            "title": f"{title}{number}",
+            "decided_at": START + timedelta(minutes=number),
+            "received_at": START,
+        }
+    )
+
+
+def picture(board: Board) -> list[str]:
+    console = Console(file=io.StringIO(), width=140, record=True)
+    console.print(board.render())
+    return console.export_text().splitlines()
+
+
+def rows(board: Board, *words: str) -> list[str]:
+    """The lines that have one of some words, in order, each by its word."""
+    return [word for line in picture(board) for word in words if word in line]
+
+
+def test_the_gravest_event_stands_first_then_the_riskier() -> None:
+    board = Board()
+    board.take_event(event("蓝", Level.BLUE, 90))
+    board.take_event(event("红", Level.RED, 40))
+    board.take_event(event("黄低", Level.YELLOW, 20))
+    board.take_event(event("橙", Level.ORANGE, 60))
+    board.take_event(event("黄高", Level.YELLOW, 30))
+    names = ("红银行", "橙银行", "黄高银行", "黄低银行", "蓝银行")
+    assert rows(board, *names) == list(names)
+    levels = [level.chinese for level in reversed(Level)]
+    assert rows(board, *levels) == [levels[0], levels[1], levels[2], levels[2], levels[3]]
+
+
+def test_an_event_shows_its_latest_state_once() -> None:
+    board = Board()
+    board.take_event(event("和兴", Level.BLUE, 21.5))
+    board.take_event(event("和兴", Level.RED, 88.5))
+    (line,) = (line for line in picture(board) if "和兴银行" in line)
+    for shown in ("红色·特别重大", "run", "88.5", "33", "12", "9", "52,000", "03-02 08:30"):
+        assert shown in line
+
+
+def test_a_resolved_event_leaves_and_the_others_stay() -> None:
+    board = Board()
+    board.take_event(event("和兴", Level.BLUE, topic="run"))
+    board.take_event(event("和兴", Level.BLUE, topic="outage"))
+    board.take_event(event("和兴", None, topic="run"))
+    assert rows(board, "run", "outage") == ["outage"]
+
+
+def test_an_event_that_was_never_open_may_be_resolved() -> None:
+    board = Board()
+    board.take_event(event("和兴", None))
+    assert rows(board, "和兴银行") == []
+
+
+def test_a_resolved_event_may_open_again() -> None:
+    board = Board()
+    for level in (Level.BLUE, None, Level.YELLOW):
+        board.take_event(event("和兴", level))
+    assert rows(board, "黄色·较大") == ["黄色·较大"]
+
+
+def test_a_repeated_alert_is_dropped() -> None:
+    board = Board()
+    assert board.take_alert(alert(1))
+    assert not board.take_alert(alert(1))
+    assert board.take_alert(alert(2))
+    assert [one.id for one in board.alerts] == ["a1", "a2"]
+    assert rows(board, "升级1", "升级2") == ["升级2", "升级1"]
+
+
+def test_the_last_alerts_stand_with_the_newest_first() -> None:
+    board = Board()
+    for number in range(100, 100 + LAST_ALERTS + 3):
+        board.take_alert(alert(number))
+    titles = [f"升级{number}" for number in range(100, 100 + LAST_ALERTS + 3)]
+    assert rows(board, *titles) == titles[::-1][:LAST_ALERTS]
+    assert len(board.alerts) == LAST_ALERTS + 3
+    assert not board.take_alert(alert(100)), "a repeat of one that is not shown any more"
+
+
+def test_an_empty_board_can_be_drawn() -> None:
+    assert any("开放事件" in line for line in picture(Board()))
+
+
+def test_each_level_has_its_colour() -> None:
+    colours = [colour(level) for level in (None, *Level)]
+    assert len(set(colours)) == 5
+    for level, name in zip(Level, ("blue", "yellow", "orange", "red"), strict=True):
+        assert name in colour(level)
+
+
+def test_times_are_those_of_china() -> None:
+    assert clock(datetime(2026, 12, 31, 16, 5, tzinfo=UTC)) == "01-01 00:05"
+
+
+def test_watch_prints_one_line_an_alert_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def feed(board: Board, broker: object) -> AsyncIterator[list[Alert]]:
+        yield [alert(1, "[/red] 和兴银行升级")]
+        yield []
+        yield [alert(2, "又升级"), alert(3, "解除", None)]
+
+    module = importlib.import_module("wanglou.agents.commands.watch")
+    monkeypatch.setattr(module, "feed", feed)
+    result = CliRunner().invoke(main, ["watch"])
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "03-02 08:31 [/red] 和兴银行升级1",
+        "03-02 08:32 又升级2",
+        "03-02 08:33 解除3",
+    ]

@@ -1,0 +1,77 @@
+"""wanglou config: everything is checked, nothing secret is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wanglou.agents.commands import main
+from wanglou.models.rules import Rules
+
+SECRET = "s3cret-of-the-tests"
+
+
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANGLOU_MODEL__ENABLED", "false")
+
+
+def config(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["config", *arguments])
+
+
+def test_check_says_what_is_used(rules: Rules, tmp_path: Path) -> None:
+    result = config("check")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "all is well"
+    assert f"{len(rules.watchlist.institutions)} institutions" in result.stdout
+    assert f"{len(rules.taxonomy.topics)} risk topics" in result.stdout
+    assert "settings    defaults and environment" in result.stdout
+    (tmp_path / "wanglou.toml").write_text("[worker]\nport = 7001\n")
+    assert "settings    wanglou.toml" in config("check").stdout
+
+
+def test_check_warns_without_an_author_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "author_key  not set" in config("check").stderr
+    monkeypatch.setenv("WANGLOU_AUTHOR_KEY", SECRET)
+    assert config("check").stderr == ""
+
+
+def test_check_finds_a_wrong_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "watchlist.yaml"
+    file.write_text("institutions: [{id: Hexing Bank, name: 和兴银行}]")
+    monkeypatch.setenv("WANGLOU_RULES__WATCHLIST", str(file))
+    result = config("check")
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"wanglou: {file}: institutions[0].id: ")
+    assert "(got 'Hexing Bank')" in result.stderr
+    assert "all is well" not in result.stdout
+
+
+def test_show_prints_the_settings_in_force_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANGLOU_BROKER__URL", "h:1")
+    shown = json.loads(config("show").stdout)
+    assert shown["broker"]["url"] == "h:1"
+    assert shown["worker"]["port"] == 6066
+    assert shown["author_key"] is None
+    assert shown["rules"]["watchlist"].endswith("watchlist.yaml")
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_neither_shows_the_author_key(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANGLOU_AUTHOR_KEY", SECRET)
+    result = config(command)
+    assert result.exit_code == 0
+    assert SECRET not in result.output
+    monkeypatch.setenv("WANGLOU_WORKER__PORT", "0")
+    result = config(command)
+    assert result.exit_code == 3
+    assert SECRET not in result.output
+
+
+def test_show_says_that_there_is_an_author_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANGLOU_AUTHOR_KEY", SECRET)
+    assert set(json.loads(config("show").stdout)["author_key"]) == {"*"}
