@@ -12,7 +12,7 @@ from wanglou.agents.app import APP_ID, STAGES
 from wanglou.agents.kafka import end_of, new_admin, new_reader, places_of
 from wanglou.agents.settings import BrokerSettings
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 
 
 async def ends_of(broker: BrokerSettings, topics: list[str]) -> dict[TopicPartition, int]:

@@ -29,9 +29,7 @@ _REASONS = [reason.value for reason in Reason]
 
 def _reason_option(what: str) -> Callable[..., Any]:
     explained = f"{what}: {', '.join(_REASONS)}."
-    return click.option(
-        "--reason", type=click.Choice(_REASONS), metavar="REASON", help=explained
-    )
+    return click.option("--reason", type=click.Choice(_REASONS), metavar="REASON", help=explained)
 
 
 @click.group()

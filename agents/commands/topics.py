@@ -43,8 +43,8 @@ def check(broker: str | None) -> None:
 @topics.command("list")
 def list_topics() -> None:
     """Show the definition of every topic: needs no broker."""
-    name = Column("topic", no_wrap=True)
-    table = Table(name, "key", "kept", "written by", "read by", "what")
+    others = ("key", "kept", "written by", "read by", "what")
+    table = Table(Column("topic", no_wrap=True), *(Column(one, overflow="fold") for one in others))
     for topic in TOPICS:
         days = topic.retention.days if topic.retention else 0
         kept = "compacted" if topic.compacted else f"{days} d"

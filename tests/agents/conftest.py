@@ -139,7 +139,7 @@ class WordModel:
             raise ValueError("a text that the model cannot bear")
         return [
             PolarityProbabilities(negative=0.9, neutral=0.1, positive=0.0)
-            if "崩" in text
+            if any(word in text for word in ("崩", "倒闭"))
             else PolarityProbabilities(negative=0.1, neutral=0.7, positive=0.2)
             for text in texts
         ]

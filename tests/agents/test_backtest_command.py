@@ -12,19 +12,25 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wanglou.agents.commands import main
+from wanglou.models.rules import Rules
 from wanglou.schemas.risk import Alert, AlertKind, Event
 
 STORM = 300
 
 
+def names_of(rules: Rules) -> list[str]:
+    return [institution.name for institution in rules.watchlist.institutions[:2]]
+
+
 @pytest.fixture
-def storm(tmp_path: Path, raw_mention: Callable[..., dict[str, Any]]) -> Path:
-    """Half an hour of ever more angry posts, with a line that is none."""
+def storm(tmp_path: Path, raw_mention: Callable[..., dict[str, Any]], rules: Rules) -> Path:
+    """Half an hour of angry posts about two institutions, with a line that is none."""
+    names = names_of(rules)
     lines = [
         json.dumps(
             raw_mention(
                 id=f"weibo:{number}",
-                text=f"{number * 7919 % 10007}号网点排长队,和兴银行要倒闭了,取不出钱,系统也崩了",
+                text=f"{number * 7919 % 10007}号网点排长队,{names[number % 2]}要倒闭了,取不出钱",
                 author={"id": str(number), "followers": 100_000, "tier": "media"},
                 engagement={"reposts": 2000, "comments": 900, "likes": 5000},
                 published_at=f"2026-03-02T08:{number // 10:02}:{number % 10 * 6:02}+08:00",
@@ -44,7 +50,7 @@ def backtest(file: Path, *arguments: str) -> Result:
 
 
 def test_the_same_file_gives_the_same_bytes(
-    storm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_model: Any
+    storm: Path, tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch, word_model: Any
 ) -> None:
     module = importlib.import_module("wanglou.agents.commands.backtest")
     monkeypatch.setattr(module, "load_model", lambda settings: word_model)
@@ -61,9 +67,11 @@ def test_the_same_file_gives_the_same_bytes(
     alerts = [Alert.model_validate_json(one) for one in (tmp_path / "first.alerts").open("rb")]
     events = [Event.model_validate_json(one) for one in (tmp_path / "first.events").open("rb")]
     assert alerts[0].kind is AlertKind.RAISED
-    assert {alert.institution.name for alert in alerts} == {"和兴银行"}
+    assert {alert.institution.name for alert in alerts} == set(names_of(rules))
     assert all(alert.title in outputs[0] for alert in alerts)
-    assert f"{len(alerts)} alerts; open at the end: {events[0].id}" in outputs[0]
+    assert len(events) == 2
+    assert f"{len(alerts)} alerts; open at the end: " in outputs[0]
+    assert all(event.id in outputs[0] for event in events if event.level is not None)
     assert [event.id for event in events] == sorted(event.id for event in events)
 
 

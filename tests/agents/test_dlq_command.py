@@ -61,13 +61,13 @@ def dlq(*arguments: str) -> Result:
 
 
 def test_list_has_one_line_a_letter_in_order_of_time(letters: list[Any]) -> None:
-    letters += [letter(3), letter(1, error="two\nlines " + "x" * 500), letter(2), letter(3)]
+    letters += [letter(10), letter(1, error="two\nlines " + "x" * 500), letter(9), letter(10)]
     result = dlq("list")
     assert result.exit_code == 0
     lines = [line for line in result.output.splitlines() if TOPIC in line]
-    assert [line.split("│")[1].strip() for line in lines] == [f"{TOPIC}/0/{n}" for n in (1, 2, 3)]
+    assert [line.split("│")[1].strip() for line in lines] == [f"{TOPIC}/0/{n}" for n in (1, 9, 10)]
     assert "two lines xxx" in lines[0]
-    assert "id: wrong in 2" in lines[1]
+    assert "id: wrong in 9" in lines[1]
     assert result.output.splitlines()[-1] == "3 dead letters"
 
 

@@ -117,6 +117,7 @@ def test_the_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row["polarity"] for row in found[:2]] == ["positive", "negative"]
     for row in found:
         assert sum(row["polarity_probabilities"].values()) == pytest.approx(1, abs=0.001)
-        assert max(row["polarity_probabilities"], key=row["polarity_probabilities"].get) == (
-            row["polarity"]
+        assert (
+            max(row["polarity_probabilities"], key=row["polarity_probabilities"].get)
+            == (row["polarity"])
         )

@@ -122,6 +122,7 @@ def test_several_brokers_may_be_named() -> None:
         ("BROKER__URL", "localhost:", "broker.url: 'localhost:'", "host:port"),
         ("BROKER__URL", "h:0", "broker.url: 'h:0'", "host:port"),
         ("BROKER__URL", "h:65536", "broker.url: 'h:65536'", "host:port"),
+        ("BROKER__URL", "h:9092/x", "broker.url: 'h:9092/x'", "host:port"),
         ("BROKER__URL", "a:1,", "broker.url: ''", "host:port"),
         ("BROKER__URL", "kafka://h:1", "broker.url: 'kafka://h:1'", "host:port"),
         ("BROKER__SESSION_TIMEOUT_SECONDS", "0.5", "broker.session_timeout_seconds", "equal to 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -299,7 +300,8 @@ async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
     word_model: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A storm of negative posts, taken through all agents, until it raises an alert."""
+    """Storms about two institutions, taken through all agents, until they raise alerts."""
+    names = [institution.name for institution in rules.watchlist.institutions[:2]]
     monkeypatch.setattr("wanglou.agents.step3_sentiment.load_model", lambda settings: word_model)
     stages: list[Any] = [agent(settings, rules, metrics) for agent in (Intake, Dedupe)]
     stages += [Sentiment(settings, rules, metrics), Risk(settings, rules, metrics)]
@@ -309,7 +311,10 @@ async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
         record(
             raw_mention(
                 id=f"weibo:{number}",
-                text=f"{number * 7919 % 10007}号网点排长队,和兴银行要倒闭了,取不出钱,系统也崩了",
+                text=(
+                    f"{number * 7919 % 10007}号网点排长队,{names[number % 2]}要倒闭了,"
+                    "取不出钱,系统也崩了"
+                ),
                 author={"id": str(number), "followers": 100_000, "tier": "media"},
                 engagement={"reposts": 2000, "comments": 900, "likes": 5000},
                 published_at=f"2026-03-02T08:{number // 10:02}:{number % 10 * 6:02}+08:00",
@@ -326,6 +331,8 @@ async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
             for number, emission in enumerate(emissions)
         ]
     assert {one.message.topic for one in emissions} == {ALERTS.name, EVENTS.name}
+    events = Counter(one.record.offset for one in emissions if one.message.topic == EVENTS.name)
+    assert max(events.values()) == len(names), "one record closed a minute of both"
     identities = [(headers(one)["ce_source"], headers(one)["ce_id"]) for one in emissions]
     assert len(set(identities)) == len(identities)
     alerts = [one for one in emissions if one.message.topic == ALERTS.name]

@@ -49,7 +49,8 @@ def test_update_brings_the_difference_of_the_logarithms_of_the_totals() -> None:
 
 
 def test_update_that_raised_nothing_brings_nothing() -> None:
-    assert gain(Engagement(reposts=99), Engagement(reposts=0), new=False) == 0
+    engagement = Engagement(reads=1, likes=1, comments=1, reposts=1)
+    assert gain(engagement, Engagement(reposts=0), new=False) == 0
 
 
 def test_fallen_counter_brings_nothing() -> None:
@@ -124,4 +125,5 @@ def test_saturate_maps_to_the_unit_interval() -> None:
     assert saturate(0, 4) == 0
     assert saturate(4, 4) == 0.5
     assert saturate(12, 4) == 0.75
+    assert saturate(0.5, 0.5) == 0.5
     assert saturate(-3, 4) == 0

@@ -256,6 +256,15 @@ def test_a_limit_beside_a_reference_counts() -> None:
     assert breaking_changes(old, new) == ["level: maxLength changed from 9 to 10"]
 
 
+def test_a_limit_behind_a_reference_counts_beside_a_stricter_one() -> None:
+    old = changed(("$defs/Level/maxLength", 9), ("properties/level/maxLength", 5))
+    new = copy.deepcopy(old)
+    assert breaking_changes(old, new) != [], "two limits at once are not followed, and said so"
+    new["$defs"]["Level"]["maxLength"] = 4
+    (found,) = breaking_changes(old, new)
+    assert found.startswith("level: allOf")
+
+
 def test_a_schema_that_contains_itself_comes_to_an_end() -> None:
     old: dict[str, Any] = {
         "$ref": "#/$defs/Node",
