@@ -384,6 +384,8 @@ scored_mentions = st.lists(
     ),
     max_size=40,
 )
+AFTER_ALL = 8000
+"""A minute so long after any of theirs that every event has been resolved."""
 
 
 @given(scored_mentions, st.sets(st.integers(0, 40)))
@@ -414,7 +416,7 @@ def test_restarts_are_not_noticed(mentions: list[ScoredMention], restarts: set[i
 def test_every_alert_and_event_is_a_valid_message(mentions: list[ScoredMention]) -> None:
     partition = Partition()
     decision = partition.take(*mentions)
-    last = partition.tick(1000)
+    last = partition.tick(AFTER_ALL)
     for alert in (*decision.alerts, *last.alerts):
         assert Alert.model_validate_json(alert.to_json()) == alert
         assert combine(alert.assessment.terms) == alert.assessment
@@ -425,7 +427,7 @@ def test_every_alert_and_event_is_a_valid_message(mentions: list[ScoredMention])
 @given(scored_mentions)
 def test_life_of_an_event_is_in_order(mentions: list[ScoredMention]) -> None:
     partition = Partition()
-    alerts = [*partition.take(*mentions).alerts, *partition.tick(1000).alerts]
+    alerts = [*partition.take(*mentions).alerts, *partition.tick(AFTER_ALL).alerts]
     assert len({alert.id for alert in alerts}) == len(alerts)
     for key in {alert.event_id for alert in alerts}:
         life = [alert for alert in alerts if alert.event_id == key]
