@@ -87,7 +87,7 @@ class Board:
     def _last_alerts(self) -> Table:
         table = Table(title="最近预警 Last alerts", title_justify="left", expand=True)
         table.add_column("时间", no_wrap=True)
-        table.add_column("预警")
+        table.add_column("预警", ratio=1)
         for alert in reversed(self._alerts):
             table.add_row(clock(alert.decided_at), Text(alert.title, colour(alert.level)))
         return table
