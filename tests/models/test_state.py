@@ -44,9 +44,11 @@ def test_value_is_kept_with_its_offset_and_minute() -> None:
 def test_retention_must_be_an_hour_at_least() -> None:
     with pytest.raises(ValueError, match="at least 60, not 59"):
         KeyedState(59)
+    assert len(KeyedState(60)) == 0
 
 
 def test_clock_follows_the_latest_minute_only() -> None:
+    assert state_of().clock == 0
     state = state_of(a=500, b=100)
     assert state.clock == 500
     state.observe(300)
@@ -142,6 +144,13 @@ def test_highest_offset_wins_whatever_was_written_last(order: tuple[int, ...]) -
     assert (state.get("a"), state.applied("a")) == ("of 7", 7)
 
 
+def test_of_equal_offsets_the_last_written_wins() -> None:
+    state = state_of()
+    state.load("a", Entry(3, minute=0, value="first"))
+    state.load("a", Entry(3, minute=0, value="last"))
+    assert state.get("a") == "last"
+
+
 def test_loaded_value_is_no_change() -> None:
     state = state_of()
     state.load("a", Entry(3, minute=0, value="A"))
@@ -154,6 +163,8 @@ def test_stored_tombstone_takes_a_value_away() -> None:
     state.load("a", None)
     state.load("never there", None)
     assert keys(state) == []
+    state.observe(10 * HOUR)
+    assert changed(state) == []  # nothing is left of it that could expire
 
 
 def test_loaded_value_moves_the_clock_and_expires_like_any() -> None:
