@@ -1,0 +1,161 @@
+"""Opinions by the fine-tuned BERT of a model folder."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
+
+from wanglou.models.network import (
+    EMOTION,
+    EVENT_TYPE,
+    HEADS,
+    INSTITUTION_NEGATIVE,
+    POLARITY,
+    OpinionNetwork,
+)
+from wanglou.models.opinion import ModelError, Opinion, Passage
+from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, windows
+from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
+
+ROWS = 16
+LENGTH_STEP = 16
+"""Every forward has 16 rows of a multiple of 16 pieces, filled up with padding. In bfloat16 the
+probabilities of a text differ by up to .01 with the shape of the batch it happens to be in; in
+batches of one shape they do not differ at all, so a replay gives the same alerts."""
+
+CACHED_PASSAGES = 20_000
+"""Passages whose opinions are kept: one inference for all near-duplicates of an original."""
+
+DECIMALS = 4
+"""Digits of a probability."""
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class BertOpinion:
+    """An `OpinionNetwork` loaded from a folder, with a temperature for each head.
+
+    ``folder`` holds what ``wanglou train`` leaves at its end: a ``transformers`` configuration,
+    weights and tokenizer. Raises ``ModelError`` when something is missing or the heads are others.
+    Not thread-safe: one thread at a time.
+    """
+
+    def __init__(
+        self, folder: Path, *, precision: Precision = "bfloat16", threads: int = 1
+    ) -> None:
+        config = _check_folder(folder)
+        disable_progress_bar()
+        # One thread a forward, several forwards at once: the threads of one forward wait for each
+        # other, and on a core that is not free that takes many times as long.
+        torch.set_num_threads(1)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="forward")
+        self._encoder = PieceEncoder(folder)
+        self._pieces: int = config["pieces"]
+        self._temperatures: dict[str, float] = config["temperatures"]
+        self._network = OpinionNetwork.from_pretrained(
+            folder,
+            local_files_only=True,
+            dtype=getattr(torch, precision),
+            attn_implementation="eager",  # on texts this short faster than the fused one
+        ).eval()
+        self._cache: OrderedDict[Passage, Opinion] = OrderedDict()
+
+    def read(self, passages: Sequence[Passage]) -> list[Opinion]:
+        """One opinion a passage, in order; equal passages are read once."""
+        unknown = list(dict.fromkeys(one for one in passages if one not in self._cache))
+        fresh = dict(zip(unknown, self._infer(unknown), strict=True))
+        opinions = [fresh[one] if one in fresh else self._cache[one] for one in passages]
+        self._cache.update(fresh)
+        for one in passages:
+            self._cache.move_to_end(one)
+        while len(self._cache) > CACHED_PASSAGES:
+            self._cache.popitem(last=False)
+        return opinions
+
+    def _infer(self, passages: Sequence[Passage]) -> Iterator[Opinion]:
+        if not passages:
+            return
+        owners: list[int] = []
+        parts: list[Pieces] = []
+        for number, pieces in enumerate(self._encoder.encode(passages)):
+            for window in windows(pieces, self._pieces):
+                owners.append(number)
+                parts.append(window)
+        by_passage: defaultdict[int, list[dict[str, Tensor]]] = defaultdict(list)
+        for owner, answer in zip(owners, self._forward_all(parts), strict=True):
+            by_passage[owner].append(answer)
+        for number, passage in enumerate(passages):
+            yield _opinion(by_passage[number], bool(passage.names))
+
+    def _forward_all(self, parts: Sequence[Pieces]) -> list[dict[str, Tensor]]:
+        by_length: defaultdict[int, list[int]] = defaultdict(list)
+        for number, part in enumerate(parts):
+            size = len(part.ids) + SPECIAL
+            by_length[-(-size // LENGTH_STEP) * LENGTH_STEP].append(number)
+        batches = [
+            (length, numbers[start : start + ROWS])
+            for length, numbers in by_length.items()
+            for start in range(0, len(numbers), ROWS)
+        ]
+        answers: list[dict[str, Tensor]] = [{}] * len(parts)
+        results = self._threads.map(
+            lambda batch: self._forward([parts[number] for number in batch[1]], batch[0]), batches
+        )
+        for (_, numbers), result in zip(batches, results, strict=True):
+            for row, number in enumerate(numbers):
+                answers[number] = {head: values[row] for head, values in result.items()}
+        return answers
+
+    def _forward(self, parts: Sequence[Pieces], length: int) -> dict[str, Tensor]:
+        """One forward of the fixed shape: probabilities of each head, parts × labels."""
+        with torch.inference_mode():
+            logits = self._network(**stack(parts, length, ROWS))
+        return {
+            head: (values[: len(parts)].float() / self._temperatures[head]).softmax(dim=1)
+            for head, values in logits.items()
+        }
+
+
+def _opinion(answers: Sequence[dict[str, Tensor]], named: bool) -> Opinion:
+    """The opinion about a passage from the probabilities of its windows: their mean."""
+    means = {head: torch.stack([answer[head] for answer in answers]).mean(dim=0) for head in HEADS}
+    named_values = {
+        head: {
+            label: round(value, DECIMALS)
+            for label, value in zip(HEADS[head], mean.tolist(), strict=True)
+        }
+        for head, mean in means.items()
+    }
+    return Opinion(
+        polarity=PolarityProbabilities(**named_values[POLARITY]),
+        emotion=EmotionProbabilities(**named_values[EMOTION]),
+        event_type=named_values[EVENT_TYPE],
+        institution_negative=named_values[INSTITUTION_NEGATIVE]["true"] if named else None,
+    )
+
+
+def _check_folder(folder: Path) -> dict[str, Any]:
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise ModelError(f"model folder {folder} has no {name}")
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    heads = {head: list(labels) for head, labels in HEADS.items()}
+    if config.get("heads") != heads:
+        raise ModelError(
+            f"model folder {folder}: config.json: heads: are not those of this version, "
+            f"{', '.join(heads)} with their labels; train it again with `wanglou train`"
+        )
+    if "pieces" not in config or config.get("temperatures", {}).keys() != heads.keys():
+        raise ModelError(
+            f"model folder {folder}: config.json has no pieces, or not a temperature for each "
+            "head: a stage of `wanglou train`, not the model that it leaves at its end"
+        )
+    return config

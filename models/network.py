@@ -1,0 +1,73 @@
+"""The network: one Chinese BERT encoder and four heads that read its one pass."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, BertPreTrainedModel
+
+from wanglou.models.taxonomy import EVENT_TYPES
+
+POLARITY = "polarity"
+EMOTION = "emotion"
+EVENT_TYPE = "event_type"
+INSTITUTION_NEGATIVE = "institution_negative"
+
+HEADS: dict[str, tuple[str, ...]] = {
+    POLARITY: ("negative", "neutral", "positive"),
+    EMOTION: ("happy", "angry", "sad", "fear", "surprise", "neutral"),
+    EVENT_TYPE: EVENT_TYPES,
+    INSTITUTION_NEGATIVE: ("false", "true"),
+}
+"""The labels of each head, in the order of its outputs."""
+
+OUTSIDE, INSTITUTION = 0, 1
+"""Token types: pieces of the institution's names are marked, all else is not. BERT adds a learned
+vector for a piece's type, so the encoder knows whom it is asked about without an extra token."""
+
+
+class OpinionNetwork(BertPreTrainedModel):
+    """BERT with a linear head for each of `HEADS` on the mean over the pieces.
+
+    The head of ``institution_negative`` also gets the mean over the institution's pieces (over all
+    pieces, where none is marked).
+    """
+
+    base_model_prefix = "bert"
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__(config)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        width = config.hidden_size
+        self.heads = nn.ModuleDict(
+            {
+                name: nn.Linear(2 * width if name == INSTITUTION_NEGATIVE else width, len(labels))
+                for name, labels in HEADS.items()
+            }
+        )
+        self.post_init()
+
+    def embed(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Vectors of texts and of the institutions in them, texts × 2 × width.
+
+        All three arguments are texts × pieces.
+        """
+        states = self.bert(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        marked = token_type_ids * attention_mask
+        marked = torch.where(marked.any(dim=1, keepdim=True), marked, attention_mask)
+        weights = torch.stack([attention_mask, marked], dim=1).to(states.dtype)
+        sums: Tensor = weights @ states
+        return sums / weights.sum(dim=2, keepdim=True)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> dict[str, Tensor]:
+        """Logits of each head, texts × labels; all three arguments are texts × pieces."""
+        vectors = self.dropout(self.embed(input_ids, attention_mask, token_type_ids))
+        return {
+            name: head(vectors.flatten(1) if name == INSTITUTION_NEGATIVE else vectors[:, 0])
+            for name, head in self.heads.items()
+        }

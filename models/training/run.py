@@ -1,0 +1,215 @@
+"""Run a recipe: prepare, train each stage that is not done yet, and leave what the next needs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from wanglou.models.network import OpinionNetwork
+from wanglou.models.pieces import PieceEncoder
+from wanglou.models.training.build import from_encoder, from_network
+from wanglou.models.training.calibration import temperatures
+from wanglou.models.training.checkpoint import (
+    SOFT_LABELS,
+    WEIGHTS,
+    load_network,
+    load_soft_labels,
+    save_network,
+    save_soft_labels,
+)
+from wanglou.models.training.corpora import read_corpus, sha256
+from wanglou.models.training.drawing import Drawer, Share, class_weights
+from wanglou.models.training.example import CorpusError, Example
+from wanglou.models.training.labelled import write_labelled
+from wanglou.models.training.loop import Machine, StageRun
+from wanglou.models.training.measuring import HeldOut
+from wanglou.models.training.predicting import predict
+from wanglou.models.training.preparation import Prepared, prepare, split
+from wanglou.models.training.recipe import ENCODER, HERE, Corpus, Recipe, Stage
+from wanglou.models.training.soft_labels import average, soft_key
+
+MANIFEST = "manifest.json"
+HELD_OUT = "dev.jsonl"
+UNSEEN = "unseen.jsonl"
+CHECKPOINT = "checkpoint.pt"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of the manifest."""
+
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run reads; the folder of its stages; where the model goes."""
+
+    data: Path
+    encoder: Path
+    recipe: Path
+    work: Path
+    out: Path
+
+
+class Texts:
+    """All corpora of a recipe, read and prepared; the manifest says what they were."""
+
+    def __init__(self, recipe: Recipe, places: Places) -> None:
+        self.manifest: list[Source] = []
+        self.shares: dict[str, Share] = {}
+        train: list[Example] = []
+        dev: list[Example] = []
+        for corpus in recipe.corpora:
+            rows, held_out = self._read(corpus, places)
+            for example in rows:
+                self.shares.setdefault(example.source, Share(corpus.rows, corpus.weight))
+            train += rows
+            dev += held_out
+        self.prepared: Prepared = prepare(train, dev)
+        unseen = [row for one in recipe.unseen for row in self._file(one.file, one.format, places)]
+        self.unseen = prepare(unseen, self.prepared.train).train
+
+    def _read(self, corpus: Corpus, places: Places) -> tuple[list[Example], list[Example]]:
+        rows = self._file(corpus.train, corpus.format, places)
+        if corpus.dev is not None:
+            return rows, self._file(corpus.dev, corpus.format, places)
+        return split(rows) if corpus.hold_out else (rows, [])
+
+    def _file(self, name: str, format_name: str, places: Places) -> list[Example]:
+        own = Path(name).parts[0] == HERE or name.startswith("./")
+        path = (places.recipe.parent if own else places.data) / name
+        examples = read_corpus(path, format_name)
+        self.manifest.append(Source(name, len(examples), sha256(path)))
+        return examples
+
+
+def train(recipe: Recipe, places: Places, machine: Machine, console: Console) -> None:
+    """Run all stages, calibrate the last, and write the model to ``places.out``.
+
+    A stage that is done is not run again. Raises `CorpusError` and `RecipeError` before any
+    training.
+    """
+    _require(places.encoder)
+    texts = Texts(recipe, places)
+    _remember(texts, places.work, console)
+    torch.set_num_threads(1)  # a replica each instead
+    trainer = _Trainer(recipe, places, machine, console, texts)
+    for stage in recipe.stages:
+        if trainer.done(stage):
+            console.log(f"{stage.name} is done: {places.work / stage.name}")
+        else:
+            trainer.run(stage)
+    trainer.finish(recipe.stages[-1])
+
+
+class _Trainer:
+    def __init__(
+        self, recipe: Recipe, places: Places, machine: Machine, console: Console, texts: Texts
+    ) -> None:
+        self._recipe, self._places = recipe, places
+        self._machine, self._console = machine, console
+        encoder, examples = PieceEncoder(places.encoder), texts.prepared.train
+        self._drawer = Drawer(examples, encoder, recipe, texts.shares)
+        self._weights = class_weights(examples, recipe.class_balance, texts.shares)
+        dev = texts.prepared.dev
+        self._held_out = HeldOut(dev, encoder, recipe, machine.device, machine.replicas)
+
+    def done(self, stage: Stage) -> bool:
+        """Whether a stage left what it is there for."""
+        folder = self._places.work / stage.name
+        wanted = SOFT_LABELS if self._teaches(stage) else WEIGHTS
+        return (folder / wanted).is_file()
+
+    def run(self, stage: Stage) -> None:
+        """Train a stage to its end; where a later one learns from it, write its soft labels."""
+        folder = self._places.work / stage.name
+        network = StageRun(
+            self._start(stage),
+            stage,
+            self._drawer,
+            self._weights,
+            self._soft(stage),
+            self._machine,
+            self._recipe.seed,
+        ).run(folder / CHECKPOINT, self._held_out, self._console)
+        save_network(folder, network, self._recipe.pieces)
+        if self._teaches(stage):
+            self._label_softly(network, folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def finish(self, stage: Stage) -> None:
+        """Calibrate a stage's network and write it where it is used from, with its tokenizer."""
+        network = load_network(self._places.work / stage.name)
+        network.to(self._machine.device)  # type: ignore[arg-type]
+        items = self._held_out.items
+        logits = predict(network, items, self._machine.device, self._machine.replicas)
+        fitted = temperatures(logits, items)
+        out = self._places.out
+        save_network(out, network, self._recipe.pieces, temperatures=fitted)
+        for name in TOKENIZER:
+            shutil.copy(self._places.encoder / name, out / name)
+        shutil.copy(self._places.work / MANIFEST, out / MANIFEST)
+        self._console.print(self._held_out.table(network, f"{out}"))
+        self._console.log(f"temperatures: {fitted}")
+
+    def _start(self, stage: Stage) -> OpinionNetwork:
+        if stage.start == ENCODER:
+            return from_encoder(self._places.encoder, stage.layers, self._recipe.seed)
+        return from_network(load_network(self._places.work / stage.start), stage.layers)
+
+    def _soft(self, stage: Stage) -> dict[int, torch.Tensor]:
+        if stage.distillation is None:
+            return {}
+        folders = (self._places.work / name for name in stage.distillation.teachers)
+        return average(load_soft_labels(folder) for folder in folders)
+
+    def _teaches(self, stage: Stage) -> bool:
+        return any(
+            other.distillation is not None and stage.name in other.distillation.teachers
+            for other in self._recipe.stages
+        )
+
+    def _label_softly(self, network: OpinionNetwork, folder: Path) -> None:
+        items = list(self._drawer.variants())
+        self._console.log(f"{len(items):,} texts to label softly")
+        logits = predict(network, items, self._machine.device, self._machine.replicas)
+        keys = torch.tensor([soft_key(item.text, item.institution) for item in items])
+        save_soft_labels(folder, keys, logits)
+        self._console.log(f"soft labels: {folder / SOFT_LABELS}")
+
+
+def _require(encoder: Path) -> None:
+    for name in ("config.json", WEIGHTS, *TOKENIZER):
+        if not (encoder / name).is_file():
+            raise CorpusError(f"{encoder / name}: no such file; --encoder names a BERT encoder")
+
+
+def _remember(texts: Texts, work: Path, console: Console) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    prepared = texts.prepared
+    content = {
+        "files": [asdict(source) for source in texts.manifest],
+        "train": len(prepared.train),
+        "dev": len(prepared.dev),
+        "unseen": len(texts.unseen),
+        "dropped": prepared.dropped,
+    }
+    path = work / MANIFEST
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise CorpusError(f"{path}: the data is not what the stages here were trained on")
+    path.write_text(text, encoding="utf-8")
+    write_labelled(work / HELD_OUT, prepared.dev)
+    write_labelled(work / UNSEEN, texts.unseen)
+    console.log(f"{len(prepared.train):,} texts to train on, {len(prepared.dev):,} held out")
+    for reason, count in prepared.dropped.items():
+        console.log(f"  dropped: {count:,} {reason}")
