@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertPreTrainedModel
@@ -71,3 +73,15 @@ class OpinionNetwork(BertPreTrainedModel):
             name: head(vectors.flatten(1) if name == INSTITUTION_NEGATIVE else vectors[:, 0])
             for name, head in self.heads.items()
         }
+
+
+def load_network(folder: Path, precision: torch.dtype) -> OpinionNetwork:
+    """The network of a folder, ready to predict."""
+    network: OpinionNetwork = OpinionNetwork.from_pretrained(
+        folder,
+        local_files_only=True,
+        dtype=precision,
+        attn_implementation="eager",  # on texts this short faster than the fused one
+    )
+    network.eval()
+    return network

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Annotated, Literal
@@ -108,6 +109,7 @@ class _Group(_Part):
 class _Templates(_Part):
     kinds: dict[str, _Kind]
     slots: dict[str, Filled]
+    shares: dict[Polarity, Annotated[float, Field(gt=0, le=1)]] = {}
     signs: _Signs
     typos: dict[str, Filled]
     groups: tuple[_Group, ...]
@@ -134,7 +136,8 @@ def bank_texts(path: Path = DEFAULT, *, seed: int, limit_per_template: int) -> l
             place = f"{path.name}, group {number}, {template!r}"
             _check(template, group, templates, place)
             rng = Random(f"{seed}:{number}:{template}")
-            texts |= dict.fromkeys(_expand(template, group, templates, rng, limit_per_template))
+            limit = ceil(limit_per_template * templates.shares.get(group.polarity, 1))
+            texts |= dict.fromkeys(_expand(template, group, templates, rng, limit))
     return list(texts)
 
 
@@ -189,7 +192,7 @@ def _expand(
         text = "".join(piece.text for piece in pieces)
         if not group.plain:
             text = _sign(text, group, templates.signs, rng)
-        asked = [
+        asked: list[tuple[str | None, bool | None]] = [
             (name, group.second if slot.endswith("2") else group.first)
             for slot, name in institutions.items()
         ]

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig
 
 from wanglou.models.network import HEADS, OpinionNetwork
 
@@ -53,15 +52,6 @@ def save_network(folder: Path, network: OpinionNetwork, pieces: int, **more: Any
     network.config.save_pretrained(folder)
     halves = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_atomically(folder / WEIGHTS, lambda beside: save_file(halves, beside, {"format": "pt"}))
-
-
-def load_network(folder: Path) -> OpinionNetwork:
-    """The network that `save_network` wrote, in float32, ready to predict."""
-    network = OpinionNetwork(BertConfig.from_pretrained(folder, attn_implementation="eager"))
-    halves = load_file(folder / WEIGHTS)
-    network.load_state_dict({name: tensor.float() for name, tensor in halves.items()})
-    network.eval()
-    return network
 
 
 def save_soft_labels(folder: Path, keys: Tensor, logits: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -26,7 +27,7 @@ from wanglou.models.training.checkpoint import load_checkpoint, save_checkpoint
 from wanglou.models.training.drawing import Drawer, Item, padded_length
 from wanglou.models.training.measuring import HeldOut
 from wanglou.models.training.objective import hard_loss, soft_loss
-from wanglou.models.training.recipe import Stage
+from wanglou.models.training.recipe import RecipeError, Stage
 from wanglou.models.training.replicas import Replicas
 from wanglou.models.training.schedule import parameter_groups, rate_at
 from wanglou.models.training.soft_labels import soft_rows
@@ -106,7 +107,7 @@ class StageRun:
                         save_checkpoint(checkpoint, self._state())
                         saved = time.monotonic()
                         if not console.is_terminal:  # which shows no bar
-                            console.log(f"step {self._step}/{steps}, loss {_mean(losses):.3f}")
+                            console.print(f"step {self._step}/{steps}, loss {_mean(losses):.3f}")
             done += len(batches)
             save_checkpoint(checkpoint, self._state())
             console.print(held_out.table(self.averaged(), f"{stage.name}, epoch {epoch}"))
@@ -114,9 +115,8 @@ class StageRun:
 
     def averaged(self) -> OpinionNetwork:
         """The network with the running mean of the weights."""
-        averaged = OpinionNetwork(self._network.config)
-        averaged.to(self._machine.device)  # type: ignore[arg-type]
-        averaged.load_state_dict(self._network.state_dict() | self._average)
+        averaged = copy.deepcopy(self._network)
+        averaged.load_state_dict(averaged.state_dict() | self._average)
         averaged.eval()
         return averaged
 
@@ -173,12 +173,14 @@ class StageRun:
         state = load_checkpoint(checkpoint)
         if state is None:
             return
+        if len(state["random"]) != len(self._replicas.random_state()):
+            raise RecipeError(f"{checkpoint}: was left by a run with other --cores; give the same")
         self._step = state["step"]
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._replicas.set_random_state(state["random"])
         self._average = state["average"]
-        console.log(f"{self._stage.name} goes on after step {self._step}")
+        console.print(f"{self._stage.name} goes on after step {self._step}")
 
 
 def _mean(losses: Collection[float]) -> float:

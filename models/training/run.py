@@ -10,14 +10,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from wanglou.models.network import OpinionNetwork
+from wanglou.models.network import OpinionNetwork, load_network
 from wanglou.models.pieces import PieceEncoder
 from wanglou.models.training.build import from_encoder, from_network
 from wanglou.models.training.calibration import temperatures
 from wanglou.models.training.checkpoint import (
     SOFT_LABELS,
     WEIGHTS,
-    load_network,
     load_soft_labels,
     save_network,
     save_soft_labels,
@@ -105,7 +104,7 @@ def train(recipe: Recipe, places: Places, machine: Machine, console: Console) ->
     trainer = _Trainer(recipe, places, machine, console, texts)
     for stage in recipe.stages:
         if trainer.done(stage):
-            console.log(f"{stage.name} is done: {places.work / stage.name}")
+            console.print(f"{stage.name} is done: {places.work / stage.name}")
         else:
             trainer.run(stage)
     trainer.finish(recipe.stages[-1])
@@ -148,7 +147,7 @@ class _Trainer:
 
     def finish(self, stage: Stage) -> None:
         """Calibrate a stage's network and write it where it is used from, with its tokenizer."""
-        network = load_network(self._places.work / stage.name)
+        network = load_network(self._places.work / stage.name, torch.float32)
         network.to(self._machine.device)  # type: ignore[arg-type]
         items = self._held_out.items
         logits = predict(network, items, self._machine.device, self._machine.replicas)
@@ -159,12 +158,14 @@ class _Trainer:
             shutil.copy(self._places.encoder / name, out / name)
         shutil.copy(self._places.work / MANIFEST, out / MANIFEST)
         self._console.print(self._held_out.table(network, f"{out}"))
-        self._console.log(f"temperatures: {fitted}")
+        self._console.print(f"temperatures: {fitted}")
 
     def _start(self, stage: Stage) -> OpinionNetwork:
         if stage.start == ENCODER:
             return from_encoder(self._places.encoder, stage.layers, self._recipe.seed)
-        return from_network(load_network(self._places.work / stage.start), stage.layers)
+        return from_network(
+            load_network(self._places.work / stage.start, torch.float32), stage.layers
+        )
 
     def _soft(self, stage: Stage) -> dict[int, torch.Tensor]:
         if stage.distillation is None:
@@ -180,11 +181,11 @@ class _Trainer:
 
     def _label_softly(self, network: OpinionNetwork, folder: Path) -> None:
         items = list(self._drawer.variants())
-        self._console.log(f"{len(items):,} texts to label softly")
+        self._console.print(f"{len(items):,} texts to label softly")
         logits = predict(network, items, self._machine.device, self._machine.replicas)
         keys = torch.tensor([soft_key(item.text, item.institution) for item in items])
         save_soft_labels(folder, keys, logits)
-        self._console.log(f"soft labels: {folder / SOFT_LABELS}")
+        self._console.print(f"soft labels: {folder / SOFT_LABELS}")
 
 
 def _require(encoder: Path) -> None:
@@ -210,6 +211,6 @@ def _remember(texts: Texts, work: Path, console: Console) -> None:
     path.write_text(text, encoding="utf-8")
     write_labelled(work / HELD_OUT, prepared.dev)
     write_labelled(work / UNSEEN, texts.unseen)
-    console.log(f"{len(prepared.train):,} texts to train on, {len(prepared.dev):,} held out")
+    console.print(f"{len(prepared.train):,} texts to train on, {len(prepared.dev):,} held out")
     for reason, count in prepared.dropped.items():
-        console.log(f"  dropped: {count:,} {reason}")
+        console.print(f"  dropped: {count:,} {reason}")
