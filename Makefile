@@ -1,13 +1,14 @@
 # make demo    see it work          make test    all tests
-# make check   lint, types, drift   make install only the virtual environment
+# make check   lint, types, drift   make bench   speed, as a ratio to a peer
+# make install only the virtual environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/weights schemas schemas/generated deploy deploy/demo
+FOLDERS := agents agents/commands models models/training models/weights schemas schemas/generated deploy deploy/demo
 
-.PHONY: demo test check install lock clean
+.PHONY: demo test check bench install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -21,6 +22,9 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/wanglou schema export schemas/generated --check
 	$(BIN)/python deploy/demo/generate.py --check
+
+bench: install
+	$(BIN)/python tests/bench_model.py
 
 install: $(VENV)/linked
 

@@ -9,11 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.schemas.risk import Alert, Event, Level
+from wanglou.schemas.mention import Emotion
+from wanglou.schemas.risk import Alert, Event, Level, Situation
 
 LAST_ALERTS = 12
 CHINA = timezone(timedelta(hours=8))
 """Operators read Chinese standard time."""
+
+HEADINGS = ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "情绪", "受众", "时间")
 
 COLOURS = {
     Level.BLUE: "bold blue",
@@ -31,6 +34,15 @@ def clock(time: datetime) -> str:
 def colour(level: Level | None) -> str:
     """The style of a level; green when there is none any more."""
     return "green" if level is None else COLOURS[level]
+
+
+def mood(situation: Situation) -> str:
+    """The commonest emotion besides none, with its share of the mentions: ``恐惧 60%``."""
+    felt = {name: count for name, count in situation.emotions.items() if name != Emotion.NEUTRAL}
+    if not felt or not situation.mentions:
+        return Emotion.NEUTRAL.chinese
+    strongest = max(felt, key=lambda name: felt[name])
+    return f"{Emotion(strongest).chinese} {felt[strongest] / situation.mentions:.0%}"
 
 
 class Board:
@@ -65,7 +77,7 @@ class Board:
 
     def _open_events(self) -> Table:
         table = Table(title="开放事件 Open events", title_justify="left", expand=True)
-        for heading in ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "受众", "时间"):
+        for heading in HEADINGS:
             table.add_column(heading, no_wrap=True)
         for event in sorted(
             self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
@@ -79,6 +91,7 @@ class Board:
                 f"{situation.heat:.0f}",
                 str(situation.mentions),
                 str(situation.negative),
+                mood(situation),
                 f"{situation.audience:,.0f}",
                 clock(event.assessed_at),
             )

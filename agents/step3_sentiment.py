@@ -1,4 +1,4 @@
-"""Agent 3, sentiment: deduped mentions → mentions with polarity and risk topic."""
+"""Agent 3, sentiment: deduped mentions → mentions with polarity, emotion and risk topic."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from functools import partial
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.settings import ModelSettings, Settings
 from wanglou.agents.stage import Emission, Record, Stage, decode
+from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.models.rules import Rules
-from wanglou.models.scoring import NoModel, PolarityModel, ScoringStep
+from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.mention import DedupedMention, ScoredMention
 from wanglou.schemas.topics import DEAD_LETTERS, DEDUPED, SCORED
 
 
-def load_model(settings: ModelSettings) -> PolarityModel:
+def load_model(settings: ModelSettings) -> OpinionModel:
     """The model of the settings. Raises ``ModelError``."""
     if not settings.enabled:
         return NoModel()
-    from wanglou.models.sentiment import BertPolarity  # noqa: PLC0415  # torch takes seconds
+    from wanglou.models.bert_opinion import BertOpinion  # noqa: PLC0415  # torch takes seconds
 
-    return BertPolarity(settings.path, precision=settings.precision, threads=settings.threads)
+    return BertOpinion(settings.path, precision=settings.precision, threads=settings.threads)
 
 
 class Sentiment(Stage):
@@ -34,7 +35,7 @@ class Sentiment(Stage):
 
     def __init__(self, settings: Settings, rules: Rules, metrics: Metrics) -> None:
         super().__init__(metrics)
-        self._step = ScoringStep(rules.taxonomy, load_model(settings.model))
+        self._step = ScoringStep(rules.watchlist, rules.taxonomy, load_model(settings.model))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
     async def process(self, records: Sequence[Record]) -> list[Emission]:

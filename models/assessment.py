@@ -139,6 +139,7 @@ def situation(event: EventState, minute: int, parameters: RiskParameters) -> Sit
         authors=round(audience.authors, DECIMALS),
         audience=round(audience.followers, DECIMALS),
         platforms=dict(sorted(event.platforms.items())),
+        emotions=dict(sorted(event.emotions.items())),
         depth=event.depth,
         first_at=time_of(event.first_minute),
         last_at=time_of(event.last_minute),

@@ -9,9 +9,10 @@ from itertools import count, islice
 
 from wanglou.models.dedupe import DedupeStep
 from wanglou.models.intake import IntakeStep, Rejection, raw_key
+from wanglou.models.opinion import OpinionModel
 from wanglou.models.risk import RiskStep
 from wanglou.models.rules import Rules
-from wanglou.models.scoring import PolarityModel, ScoringStep
+from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.mention import DedupedMention
 from wanglou.schemas.risk import Alert, Event
 
@@ -42,11 +43,11 @@ class Backtest:
     """
 
     def __init__(
-        self, rules: Rules, model: PolarityModel, author_key: bytes, partition_of: PartitionOf
+        self, rules: Rules, model: OpinionModel, author_key: bytes, partition_of: PartitionOf
     ) -> None:
         self.result = BacktestResult()
         self._partition_of = partition_of
-        self._scoring = ScoringStep(rules.taxonomy, model)
+        self._scoring = ScoringStep(rules.watchlist, rules.taxonomy, model)
         self._intake = defaultdict[int, IntakeStep](lambda: rules.intake_step(author_key))
         self._dedupe = defaultdict[int, DedupeStep](rules.dedupe_step)
         self._risk = defaultdict[int, RiskStep](rules.risk_step)

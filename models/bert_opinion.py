@@ -19,7 +19,7 @@ from wanglou.models.network import (
     HEADS,
     INSTITUTION_NEGATIVE,
     POLARITY,
-    OpinionNetwork,
+    load_network,
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, windows
@@ -60,12 +60,7 @@ class BertOpinion:
         self._encoder = PieceEncoder(folder)
         self._pieces: int = config["pieces"]
         self._temperatures: dict[str, float] = config["temperatures"]
-        self._network = OpinionNetwork.from_pretrained(
-            folder,
-            local_files_only=True,
-            dtype=getattr(torch, precision),
-            attn_implementation="eager",  # on texts this short faster than the fused one
-        ).eval()
+        self._network = load_network(folder, getattr(torch, precision))
         self._cache: OrderedDict[Passage, Opinion] = OrderedDict()
 
     def read(self, passages: Sequence[Passage]) -> list[Opinion]:

@@ -14,8 +14,9 @@ from wanglou.models.heat import DecayingSum, heat_gain
 from wanglou.models.levels import LevelState
 from wanglou.models.reach import AuthorSketch
 from wanglou.models.risk_parameters import RiskParameters
+from wanglou.models.scoring import NEGATIVE_FROM
 from wanglou.schemas.base import minute_of
-from wanglou.schemas.mention import DedupeKind, Polarity, ScoredMention
+from wanglou.schemas.mention import DedupeKind, ScoredMention
 from wanglou.schemas.risk import Evidence
 
 MAX_EVIDENCE = 3
@@ -53,6 +54,7 @@ class EventState:
     heat: DecayingSum = field(default_factory=DecayingSum)
     authors: StoredSketch = field(default_factory=AuthorSketch)
     platforms: Counter[str] = field(default_factory=Counter)
+    emotions: Counter[str] = field(default_factory=Counter)
     mentions: int = 0
     updates: int = 0
     late: int = 0
@@ -79,6 +81,18 @@ def depth_of(mention: ScoredMention) -> int:
     return 1 if mention.parent_id in (None, mention.root_id) or mention.root_id is None else 2
 
 
+def negativity(mention: ScoredMention) -> float:
+    """Probability that a mention speaks ill of its institution.
+
+    That of the text being negative about the institution where the text names it; otherwise, as in
+    a comment that names nobody, that of the text being negative at all.
+    """
+    towards = mention.institution_negative_probability
+    if towards is None or mention.inherited:
+        return mention.polarity_probabilities.negative
+    return towards
+
+
 def add_mention(
     event: EventState, mention: ScoredMention, *, clock: int, parameters: RiskParameters
 ) -> None:
@@ -103,11 +117,12 @@ def add_mention(
         return
     event.mentions += 1
     event.platforms[mention.platform] += 1
+    event.emotions[mention.emotion.value] += 1
     event.clusters += mention.dedupe is DedupeKind.ORIGINAL
     event.depth = max(event.depth, depth_of(mention))
     if author is not None:
         event.authors.add(author.id, author.followers)
-    if mention.polarity is Polarity.NEGATIVE:
+    if negativity(mention) >= NEGATIVE_FROM:
         event.negative += 1
         event.source_weight = max(event.source_weight, tier_weight)
     if minute < clock - parameters.lateness_minutes:
@@ -115,7 +130,7 @@ def add_mention(
         return
     bucket = event.buckets.setdefault(minute, Bucket())
     bucket.mentions += 1
-    bucket.negative += mention.polarity_probabilities.negative
+    bucket.negative += negativity(mention)
     event.behind = event.behind or minute <= event.assessed_through
 
 
@@ -129,6 +144,7 @@ def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> No
         kind=mention.kind,
         published_at=mention.published_at,
         polarity=mention.polarity,
+        emotion=mention.emotion,
         heat=round(gain, 6),
         text=mention.text[:EVIDENCE_CHARACTERS],
         url=mention.url,

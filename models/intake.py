@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from wanglou.models.state import KeyedState
-from wanglou.models.text import normalise
+from wanglou.models.text import normalise, with_title
 from wanglou.models.watchlist import InstitutionFinder, Watchlist
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.dead_letter import Reason
@@ -130,7 +130,7 @@ class IntakeStep:
         raw = parse(value, self._clock())
         if isinstance(raw, Rejection):
             return raw
-        text = normalise(f"{raw.title} {raw.text}" if raw.title else raw.text)
+        text = with_title(normalise(raw.title or ""), normalise(raw.text))
         answered = self._answered(raw)
         named = self._finder.find(text)
         institutions = named or (answered.institutions if answered else ())

@@ -1,46 +1,51 @@
-"""Scoring: a mention's polarity and risk topic, from the text of its cluster's original."""
+"""Scoring: what a mention says, read from the text of its cluster's original."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TypeVar
 
+from pydantic import BaseModel
+
+from wanglou.models.opinion import Opinion, OpinionModel, Passage
 from wanglou.models.taxonomy import Taxonomy, TopicFinder
-from wanglou.schemas.mention import (
-    DedupedMention,
-    Polarity,
-    PolarityProbabilities,
-    ScoredMention,
-)
+from wanglou.models.watchlist import Watchlist
+from wanglou.schemas.mention import DedupedMention, Emotion, Polarity, ScoredMention
+
+L = TypeVar("L", bound=StrEnum)
+
+LEAST_SHOWN = 0.01
+"""Event types and risk topics below this probability are left out of a message."""
+
+NEGATIVE_FROM = 0.5
+"""Probability from which a text counts as negative about an institution."""
 
 
-class ModelError(ValueError):
-    """A model folder that cannot be used; the message says why."""
+def most_probable(labels: type[L], probabilities: BaseModel) -> L:
+    """The label with the highest probability; ties go to the first listed.
 
-
-class PolarityModel(Protocol):
-    """Anything that tells the polarity of texts."""
-
-    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
-        """One row of probabilities a text, in order."""
-        ...
-
-
-class NoModel:
-    """Calls every text neutral: for measuring everything but the model."""
-
-    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
-        """All neutral."""
-        return [PolarityProbabilities(negative=0.0, neutral=1.0, positive=0.0)] * len(texts)
-
-
-def most_probable(probabilities: PolarityProbabilities) -> Polarity:
-    """The polarity with the highest probability; ties go to the graver one.
-
-    >>> most_probable(PolarityProbabilities(negative=0.4, neutral=0.4, positive=0.2)).value
+    >>> from wanglou.schemas.mention import PolarityProbabilities
+    >>> tie = PolarityProbabilities(negative=0.4, neutral=0.4, positive=0.2)
+    >>> most_probable(Polarity, tie).value
     'negative'
     """
-    return max(Polarity, key=lambda polarity: getattr(probabilities, polarity.value))
+    return max(labels, key=lambda label: getattr(probabilities, label.value))
+
+
+def likeliest(probabilities: Mapping[str, float]) -> str:
+    """The name with the highest probability; ties go to the first.
+
+    >>> likeliest({"其他": 0.2, "提现困难": 0.7, "涉嫌欺诈": 0.1})
+    '提现困难'
+    """
+    return max(probabilities, key=lambda name: probabilities[name])
+
+
+def shown(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """The probabilities that are worth a place in a message, highest first."""
+    ordered = sorted(probabilities.items(), key=lambda item: -item[1])
+    return {name: value for name, value in ordered if value >= LEAST_SHOWN}
 
 
 def scored_text(mention: DedupedMention) -> str:
@@ -51,21 +56,34 @@ def scored_text(mention: DedupedMention) -> str:
 class ScoringStep:
     """Scores mentions; without state, so that a mention has one score wherever it is made."""
 
-    def __init__(self, taxonomy: Taxonomy, model: PolarityModel) -> None:
+    def __init__(self, watchlist: Watchlist, taxonomy: Taxonomy, model: OpinionModel) -> None:
+        self._names = {one.id: one.normalised_names for one in watchlist.institutions}
         self._topics = TopicFinder(taxonomy)
         self._model = model
 
     def process(self, mentions: Sequence[DedupedMention]) -> list[ScoredMention]:
         """The same mentions in the same order, scored; blocking, for an executor thread."""
-        rows = self._model.probabilities([scored_text(mention) for mention in mentions])
-        return [self._scored(mention, row) for mention, row in zip(mentions, rows, strict=True)]
+        opinions = self._model.read([self._passage(mention) for mention in mentions])
+        return [self._scored(*pair) for pair in zip(mentions, opinions, strict=True)]
 
-    def _scored(self, mention: DedupedMention, row: PolarityProbabilities) -> ScoredMention:
+    def _passage(self, mention: DedupedMention) -> Passage:
+        return Passage(scored_text(mention), self._names.get(mention.institution, ()))
+
+    def _scored(self, mention: DedupedMention, opinion: Opinion) -> ScoredMention:
         differs = mention.original_text is not None
         context = mention.original_context if differs else mention.context
+        topics = self._topics.probabilities(scored_text(mention), context, opinion.event_type)
+        negative = opinion.institution_negative
         return ScoredMention.model_construct(
             **dict(mention),
-            polarity=most_probable(row),
-            polarity_probabilities=row,
-            risk_topic=self._topics.find(scored_text(mention), context),
+            polarity=most_probable(Polarity, opinion.polarity),
+            polarity_probabilities=opinion.polarity,
+            emotion=most_probable(Emotion, opinion.emotion),
+            emotion_probabilities=opinion.emotion,
+            event_type=likeliest(opinion.event_type),
+            event_type_probabilities=shown(opinion.event_type),
+            risk_topic=likeliest(topics),
+            risk_topic_probabilities=shown(topics),
+            institution_negative=None if negative is None else negative >= NEGATIVE_FROM,
+            institution_negative_probability=negative,
         )

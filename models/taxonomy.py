@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,35 @@ from wanglou.models.text import normalise
 from wanglou.schemas.base import Share
 
 MIN_TERM_CHARACTERS = 2
+
+EVENT_TYPES = (
+    "其他",
+    "信批违规",
+    "实控人股东变更",
+    "交易违规",
+    "涉嫌非法集资",
+    "不能履职",
+    "重组失败",
+    "评级调整",
+    "业绩下滑",
+    "涉嫌违法",
+    "财务造假",
+    "涉嫌传销",
+    "涉嫌欺诈",
+    "资金账户风险",
+    "高管负面",
+    "资产负面",
+    "投诉维权",
+    "产品违规",
+    "提现困难",
+    "失联跑路",
+    "歇业停业",
+    "公司股市异常",
+)
+"""What the model tells apart, as the public data (FinESE) names it."""
+
+DECIMALS = 4
+"""Digits of a probability."""
 
 OTHER = "other"
 """The topic of what fits no other."""
@@ -36,6 +66,9 @@ class RiskTopic(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     severity: Severity
     terms: tuple[Annotated[str, Field(min_length=MIN_TERM_CHARACTERS)], ...] = ()
+    event_types: tuple[str, ...] = Field(
+        (), description="Event types that the model knows and that belong to this topic."
+    )
 
 
 class Taxonomy(BaseModel):
@@ -52,6 +85,7 @@ class Taxonomy(BaseModel):
     def _check_topics(self) -> Self:
         problems: list[str] = []
         owners: dict[str, str] = {}
+        types: dict[str, str] = {}
         ids: set[str] = set()
         for index, topic in enumerate(self.topics):
             if topic.id in ids:
@@ -63,6 +97,13 @@ class Taxonomy(BaseModel):
                     problems.append(f"{here}: {term!r} is too short once normalised")
                 elif (owner := owners.setdefault(folded, topic.id)) != topic.id:
                     problems.append(f"{here}: {term!r} is also a term of {owner!r}")
+            for position, event_type in enumerate(topic.event_types):
+                here = f"topics[{index}].event_types[{position}]"
+                if event_type not in EVENT_TYPES:
+                    choice = ", ".join(EVENT_TYPES)
+                    problems.append(f"{here}: {event_type!r} is none of {choice}")
+                elif (owner := types.setdefault(event_type, topic.id)) != topic.id:
+                    problems.append(f"{here}: {event_type!r} also belongs to {owner!r}")
         for position, term in enumerate(self.denial_terms):
             if len(normalise(term)) < MIN_TERM_CHARACTERS:
                 problems.append(f"denial_terms[{position}]: {term!r} is too short once normalised")
@@ -79,16 +120,19 @@ class Taxonomy(BaseModel):
 
 
 class TopicFinder:
-    """Finds the risk topic of a normalised text by its terms.
+    """Finds the risk topic of a normalised text by its terms, else by the model's event types.
 
     >>> taxonomy = Taxonomy.model_validate({"topics": [
     ...     {"id": "run", "name": "挤兑", "terms": ["取不出钱", "挤兑"],
+    ...      "event_types": ["提现困难"],
     ...      "severity": {"reputation": 0.9, "trust": 1, "regulator": 0.9}},
     ...     {"id": "other", "name": "其他",
     ...      "severity": {"reputation": 0.2, "trust": 0.2, "regulator": 0.1}}]})
     >>> finder = TopicFinder(taxonomy)
     >>> finder.find("听说取不出钱"), finder.find("吓死了", "听说取不出钱"), finder.find("早安")
-    ('run', 'run', 'other')
+    ('run', 'run', None)
+    >>> finder.probabilities("平台限制提现", None, {"提现困难": 0.75, "涉嫌欺诈": 0.25})
+    {'run': 0.75, 'other': 0.25}
     """
 
     def __init__(self, taxonomy: Taxonomy) -> None:
@@ -96,11 +140,31 @@ class TopicFinder:
         self._terms = PhraseFinder(
             (normalise(term), topic.id) for topic in taxonomy.topics for term in topic.terms
         )
+        self._topic_of = {
+            event_type: topic.id for topic in taxonomy.topics for event_type in topic.event_types
+        }
 
-    def find(self, text: str, context: str | None = None) -> str:
+    def find(self, text: str, context: str | None = None) -> str | None:
         """The topic with most terms in the text (ties: the first listed), else in the context."""
         for candidate in (text, context):
             hits = Counter(match.tag for match in self._terms.find(candidate or ""))
             if hits:
                 return min(hits, key=lambda topic: (-hits[topic], self._order[topic]))
-        return OTHER
+        return None
+
+    def probabilities(
+        self, text: str, context: str | None, event_types: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The probability of each risk topic, by id; they sum to 1 as the event types' do.
+
+        A term decides alone, as an analyst chose it. Without one a topic has the sum of its event
+        types, and what belongs to no topic is ``other``.
+        """
+        if (found := self.find(text, context)) is not None:
+            return {found: 1.0}
+        sums: dict[str, float] = {}
+        for event_type, probability in event_types.items():
+            topic = self._topic_of.get(event_type, OTHER)
+            sums[topic] = sums.get(topic, 0.0) + probability
+        # each event type was rounded, so a sum may come out a little above 1
+        return {topic: min(1.0, round(value, DECIMALS)) for topic, value in sums.items()}

@@ -55,3 +55,12 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", _visible(text))  # what stood between parts may hide
     text = _USER_NAME.sub(" ", _URL.sub(" ", text))
     return _SPACE.sub(" ", simplify(text)).strip()
+
+
+def with_title(title: str, text: str) -> str:
+    """A headline and its text as one, without saying the same twice; both normalised.
+
+    >>> with_title("银行破产?", "银行破产?假的"), with_title("快讯", "银行破产?假的")
+    ('银行破产?假的', '快讯 银行破产?假的')
+    """
+    return text if title[:20] in text else f"{title} {text}".strip()

@@ -58,6 +58,11 @@ class Institution(BaseModel):
     aliases: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = Field((), description="Phrases in which a name means another.")
 
+    @property
+    def normalised_names(self) -> tuple[str, ...]:
+        """Name and aliases, as they stand in normalised texts."""
+        return tuple(normalise(name) for name in (self.name, *self.aliases))
+
 
 class _Claims:
     """Which name belongs to whom; collects every problem before it complains."""
@@ -144,8 +149,7 @@ class InstitutionFinder:
     def __init__(self, watchlist: Watchlist) -> None:
         phrases: list[tuple[str, str | None]] = []
         for institution in watchlist.institutions:
-            for name in (institution.name, *institution.aliases):
-                phrases.append((normalise(name), institution.id))
+            phrases.extend((name, institution.id) for name in institution.normalised_names)
             phrases.extend((normalise(phrase), None) for phrase in institution.exclusions)
         self._finder = PhraseFinder(phrases)
 

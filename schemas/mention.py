@@ -45,6 +45,29 @@ class Polarity(StrEnum):
     POSITIVE = "positive"
 
 
+class Emotion(StrEnum):
+    """How the writer of a text feels (情绪)."""
+
+    HAPPY = "happy"
+    ANGRY = "angry"
+    SAD = "sad"
+    FEAR = "fear"
+    SURPRISE = "surprise"
+    NEUTRAL = "neutral"
+
+    @property
+    def chinese(self) -> str:
+        """The operators' word, e.g. ``恐惧``."""
+        return {
+            "happy": "喜悦",
+            "angry": "愤怒",
+            "sad": "悲伤",
+            "fear": "恐惧",
+            "surprise": "惊讶",
+            "neutral": "无情绪",
+        }[self.value]
+
+
 class DedupeKind(StrEnum):
     """What dedupe found a mention to be."""
 
@@ -178,11 +201,41 @@ class PolarityProbabilities(Contract):
     positive: Share = Field(description="Probability of positive.", examples=[0.02])
 
 
+class EmotionProbabilities(Contract):
+    """Probabilities of the six emotions; they sum to 1."""
+
+    happy: Share = Field(description="Probability of happy 喜悦.", examples=[0.01])
+    angry: Share = Field(description="Probability of angry 愤怒.", examples=[0.62])
+    sad: Share = Field(description="Probability of sad 悲伤.", examples=[0.04])
+    fear: Share = Field(description="Probability of fear 恐惧.", examples=[0.25])
+    surprise: Share = Field(description="Probability of surprise 惊讶.", examples=[0.03])
+    neutral: Share = Field(description="Probability of neutral 无情绪.", examples=[0.05])
+
+
 class ScoredMention(DedupedMention):
     """A mention with what its cluster's text says (topic ``mentions.scored``)."""
 
     polarity: Polarity = Field(description="Most probable polarity 情感极性.")
     polarity_probabilities: PolarityProbabilities = Field(description="All three probabilities.")
+    emotion: Emotion = Field(description="Most probable emotion 情绪.")
+    emotion_probabilities: EmotionProbabilities = Field(description="All six probabilities.")
+    event_type: str = Field(
+        description="Most probable event type 事件类型, as the training data names it.",
+        examples=["提现困难"],
+    )
+    event_type_probabilities: dict[str, Share] = Field(
+        description="Probabilities of event types, from .01 on.", examples=[{"提现困难": 0.87}]
+    )
     risk_topic: Identifier = Field(
         description="Id in the taxonomy, `other` where none fits.", examples=["run"]
+    )
+    risk_topic_probabilities: dict[str, Share] = Field(
+        description="Probabilities of risk topics, from .01 on; 1 where a term decided.",
+        examples=[{"run": 0.87, "other": 0.13}],
+    )
+    institution_negative: bool | None = Field(
+        None, description="Whether it is negative about this institution; null without a model."
+    )
+    institution_negative_probability: Share | None = Field(
+        None, description="Probability that it is negative about this institution."
     )

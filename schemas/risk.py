@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from wanglou.schemas.base import Contract, Count, Identifier, Share, Timestamp
-from wanglou.schemas.mention import Kind, Polarity
+from wanglou.schemas.mention import Emotion, Kind, Polarity
 
 
 class Level(IntEnum):
@@ -98,12 +98,15 @@ class Situation(Contract):
     mentions: Count = Field(description="Originals and duplicates since the event began.")
     updates: Count = Field(description="Counter updates since the event began.")
     late: Count = Field(description="Mentions that came after the stated lateness.")
-    negative: Count = Field(description="Mentions whose polarity is negative.")
+    negative: Count = Field(description="Mentions that speak ill of the institution.")
     clusters: Count = Field(description="Originals: texts that are not near-duplicates.")
     heat: float = Field(ge=0, description="Heat 热度: decayed, log-damped engagement; no unit.")
     authors: float = Field(ge=0, description="Estimated distinct authors.")
     audience: float = Field(ge=0, description="Estimated followers reached, each author once.")
     platforms: dict[str, Count] = Field(description="Mentions per platform.")
+    emotions: dict[str, Count] = Field(
+        description="Mentions per emotion 情绪.", examples=[{"fear": 31, "angry": 12}]
+    )
     depth: Count = Field(
         description="Deepest step from a root: 0 posts, 1 answers, 2 answers to them."
     )
@@ -119,6 +122,7 @@ class Evidence(Contract):
     kind: Kind = Field(description="What sort of publication it is.")
     published_at: Timestamp = Field(description="When it was published.")
     polarity: Polarity = Field(description="Its polarity.")
+    emotion: Emotion = Field(description="Its emotion.")
     heat: float = Field(ge=0, description="Heat that it brought.")
     text: str = Field(description="Its text, cut.")
     url: str | None = Field(None, description="Where it can be read.")

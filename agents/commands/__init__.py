@@ -8,11 +8,13 @@ from wanglou.agents.commands.backtest import backtest
 from wanglou.agents.commands.config import config
 from wanglou.agents.commands.demo import demo
 from wanglou.agents.commands.dlq import dlq
+from wanglou.agents.commands.evaluate import evaluate
 from wanglou.agents.commands.replay import replay
 from wanglou.agents.commands.schema import schema
 from wanglou.agents.commands.score import score
 from wanglou.agents.commands.shared import EXIT_CODES, Cli
 from wanglou.agents.commands.topics import topics
+from wanglou.agents.commands.train import train
 from wanglou.agents.commands.watch import watch
 from wanglou.agents.commands.worker import worker
 
@@ -27,6 +29,7 @@ def main() -> None:
     Without Kafka:       wanglou score, wanglou backtest
     With your Kafka:     wanglou topics create, then wanglou worker
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
+    The model:           wanglou evaluate, wanglou train
     """
 
 
@@ -37,6 +40,19 @@ def _name_exit_codes(command: click.Command) -> None:
             _name_exit_codes(part)
 
 
-for command in (demo, worker, topics, replay, watch, score, backtest, dlq, config, schema):
+for command in (
+    demo,
+    worker,
+    topics,
+    replay,
+    watch,
+    score,
+    evaluate,
+    train,
+    backtest,
+    dlq,
+    config,
+    schema,
+):
     _name_exit_codes(command)
     main.add_command(command)

@@ -13,9 +13,11 @@ from pydantic_core import from_json
 
 from wanglou.agents.commands.shared import ExitCode, progress_bar, settings_with
 from wanglou.agents.step3_sentiment import load_model
-from wanglou.models.scoring import PolarityModel, most_probable
-from wanglou.models.text import normalise
-from wanglou.schemas.mention import PolarityProbabilities
+from wanglou.models.opinion import Opinion, OpinionModel, Passage
+from wanglou.models.scoring import NEGATIVE_FROM, likeliest, most_probable
+from wanglou.models.taxonomy import TopicFinder
+from wanglou.models.text import normalise, with_title
+from wanglou.schemas.mention import Emotion, Polarity
 
 CHUNK = 512
 
@@ -27,17 +29,22 @@ CHUNK = 512
 def score(context: click.Context, file: IO[bytes], out: IO[str]) -> None:
     """Score texts without a broker.
 
-    FILE (or - for standard input) has a JSON object with a "text" in each line. The same lines
-    come out in the same order, with "polarity" and "polarity_probabilities" added. A line that
-    cannot be scored comes out with an "error" instead, and the exit code is 1.
+    FILE (or - for standard input) has a JSON object with a "text" in each line, and if you like a
+    "title" and the name of an "institution". The same lines come out in the same order, with
+    "polarity", "emotion", "event_type" (as the training data names it), "risk_topic" (as the
+    taxonomy names it) and, where there is an institution, "institution_negative", each with its
+    probabilities. A line that cannot be scored comes out with an "error" instead, and the exit code
+    is 1.
     """
-    model = load_model(settings_with().model)
+    settings = settings_with()
+    topics = TopicFinder(settings.load_rules().taxonomy)
+    model = load_model(settings.model)
     failed = 0
     numbered = enumerate(file, 1)
     with progress_bar("scoring") as bar:
         task = bar.add_task("", total=None)
         while chunk := list(islice(numbered, CHUNK)):
-            for row in _score(model, chunk):
+            for row in _score(model, topics, chunk):
                 failed += "error" in row
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             bar.advance(task, len(chunk))
@@ -46,31 +53,54 @@ def score(context: click.Context, file: IO[bytes], out: IO[str]) -> None:
         context.exit(ExitCode.FAILED)
 
 
-def _score(model: PolarityModel, chunk: Sequence[tuple[int, bytes]]) -> Iterator[dict[str, Any]]:
+def _score(
+    model: OpinionModel, topics: TopicFinder, chunk: Sequence[tuple[int, bytes]]
+) -> Iterator[dict[str, Any]]:
     rows = [_parse(number, line) for number, line in chunk]
-    texts = [normalise(row["text"]) for row in rows if "error" not in row]
-    scores = iter(_probabilities(model, texts))
+    passages = [_passage(row) for row in rows if "error" not in row]
+    opinions = iter(zip(passages, _read(model, passages), strict=True))
     for row, (number, _) in zip(rows, chunk, strict=True):
         if "error" not in row:
-            probabilities = next(scores)
-            if isinstance(probabilities, Exception):
-                row["error"] = f"line {number}: {type(probabilities).__name__}: {probabilities}"
+            passage, opinion = next(opinions)
+            if isinstance(opinion, Exception):
+                row["error"] = f"line {number}: {type(opinion).__name__}: {opinion}"
             else:
-                row["polarity"] = most_probable(probabilities).value
-                row["polarity_probabilities"] = probabilities.model_dump()
+                row.update(_answers(passage, opinion, topics))
         yield row
 
 
-def _probabilities(
-    model: PolarityModel, texts: Sequence[str]
-) -> Sequence[PolarityProbabilities | Exception]:
+def _passage(row: dict[str, Any]) -> Passage:
+    text = with_title(normalise(row.get("title") or ""), normalise(row["text"]))
+    institution = normalise(row.get("institution") or "")
+    return Passage(text, (institution,) if institution else ())
+
+
+def _answers(passage: Passage, opinion: Opinion, topics: TopicFinder) -> dict[str, Any]:
+    by_topic = topics.probabilities(passage.text, None, opinion.event_type)
+    answers: dict[str, Any] = {
+        "polarity": most_probable(Polarity, opinion.polarity).value,
+        "polarity_probabilities": opinion.polarity.model_dump(),
+        "emotion": most_probable(Emotion, opinion.emotion).value,
+        "emotion_probabilities": opinion.emotion.model_dump(),
+        "event_type": likeliest(opinion.event_type),
+        "event_type_probabilities": opinion.event_type,
+        "risk_topic": likeliest(by_topic),
+        "risk_topic_probabilities": by_topic,
+    }
+    if (negative := opinion.institution_negative) is not None:
+        answers["institution_negative"] = negative >= NEGATIVE_FROM
+        answers["institution_negative_probability"] = negative
+    return answers
+
+
+def _read(model: OpinionModel, passages: Sequence[Passage]) -> Sequence[Opinion | Exception]:
     """All at once; if that fails, each alone, so that one bad text costs no other."""
     try:
-        return model.probabilities(texts)
+        return model.read(passages)
     except Exception as error:
-        if len(texts) == 1:
+        if len(passages) == 1:
             return [error]
-        return [one for text in texts for one in _probabilities(model, [text])]
+        return [one for passage in passages for one in _read(model, [passage])]
 
 
 def _parse(number: int, line: bytes) -> dict[str, Any]:
@@ -83,4 +113,7 @@ def _parse(number: int, line: bytes) -> dict[str, Any]:
     row.pop("error", None)
     if not isinstance(row.get("text"), str):
         return {**row, "error": f"line {number}: text: must be a string"}
+    for field in ("title", "institution"):
+        if not isinstance(row.get(field), str | None):
+            return {**row, "error": f"line {number}: {field}: must be a string or null"}
     return row

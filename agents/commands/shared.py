@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from wanglou.agents.embedded_broker import EmbeddedBrokerError
 from wanglou.agents.kafka import TopicProblem
 from wanglou.agents.settings import Settings, SettingsError, load_settings
+from wanglou.models.opinion import ModelError
 from wanglou.models.rules import RulesError
-from wanglou.models.scoring import ModelError
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -21,8 +22,9 @@ from wanglou.agents.changelog import Changelog
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.settings import Settings, load_settings
 from wanglou.agents.stage import Record
+from wanglou.models.opinion import NO_EVENT, Opinion, Passage
 from wanglou.models.rules import Rules
-from wanglou.schemas.mention import PolarityProbabilities
+from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
 HANG_SECONDS = 60
 """Far longer than any test takes: a command that hangs fails its test, not the whole run."""
@@ -128,21 +130,45 @@ def record() -> Callable[..., Record]:
 
 
 class WordModel:
-    """A model that knows one word, and cannot bear another."""
+    """A model that knows two words, and cannot bear a third.
+
+    崩 and 倒闭 are negative, angry, 歇业停业 and against the institution; all else is none of that.
+    """
+
+    DOWN = Opinion(
+        polarity=PolarityProbabilities(negative=0.9, neutral=0.1, positive=0.0),
+        emotion=EmotionProbabilities(
+            happy=0.0, angry=0.7, sad=0.1, fear=0.2, surprise=0.0, neutral=0.0
+        ),
+        event_type={NO_EVENT: 0.25, "歇业停业": 0.75},
+        institution_negative=0.875,
+    )
+    QUIET = Opinion(
+        polarity=PolarityProbabilities(negative=0.1, neutral=0.7, positive=0.2),
+        emotion=EmotionProbabilities(
+            happy=0.1, angry=0.0, sad=0.0, fear=0.0, surprise=0.1, neutral=0.8
+        ),
+        event_type={NO_EVENT: 1.0, "歇业停业": 0.0},
+        institution_negative=0.125,
+    )
 
     def __init__(self) -> None:
-        self.calls: list[list[str]] = []
+        self.calls: list[list[Passage]] = []
 
-    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
-        self.calls.append(list(texts))
-        if any("炸弹" in text for text in texts):
+    @property
+    def texts(self) -> list[list[str]]:
+        """The texts of each call."""
+        return [[passage.text for passage in call] for call in self.calls]
+
+    def read(self, passages: Sequence[Passage]) -> list[Opinion]:
+        self.calls.append(list(passages))
+        if any("炸弹" in passage.text for passage in passages):
             raise ValueError("a text that the model cannot bear")
-        return [
-            PolarityProbabilities(negative=0.9, neutral=0.1, positive=0.0)
-            if any(word in text for word in ("崩", "倒闭"))
-            else PolarityProbabilities(negative=0.1, neutral=0.7, positive=0.2)
-            for text in texts
-        ]
+        return [self._opinion(passage) for passage in passages]
+
+    def _opinion(self, passage: Passage) -> Opinion:
+        opinion = self.DOWN if any(word in passage.text for word in ("崩", "倒闭")) else self.QUIET
+        return opinion if passage.names else replace(opinion, institution_negative=None)
 
 
 @pytest.fixture

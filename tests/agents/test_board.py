@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from wanglou.agents.board import LAST_ALERTS, Board, clock, colour
+from wanglou.agents.board import LAST_ALERTS, Board, clock, colour, mood
 from wanglou.agents.commands import main
-from wanglou.schemas.risk import Alert, Event, Level
+from wanglou.schemas.mention import Emotion
+from wanglou.schemas.risk import Alert, Event, Level, Situation
 
 START = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 ASSESSMENT = {"likelihood": 0.5, "impact": 0.5, "terms": []}
@@ -28,6 +29,7 @@ SITUATION = {
     "authors": 11,
     "audience": 52000,
     "platforms": {},
+    "emotions": {"fear": 6, "neutral": 6},
     "depth": 0,
     "first_at": START,
     "last_at": START,
@@ -101,7 +103,17 @@ def test_an_event_shows_its_latest_state_once() -> None:
     board.take_event(event("和兴", Level.BLUE, 21.5))
     board.take_event(event("和兴", Level.RED, 88.5))
     (line,) = (line for line in picture(board) if "和兴银行" in line)
-    for shown in ("红色·特别重大", "run", "88.5", "33", "12", "9", "52,000", "03-02 08:30"):
+    for shown in (
+        "红色·特别重大",
+        "run",
+        "88.5",
+        "33",
+        "12",
+        "9",
+        "恐惧 50%",
+        "52,000",
+        "03-02 08:30",
+    ):
         assert shown in line
 
 
@@ -147,6 +159,28 @@ def test_the_last_alerts_stand_with_the_newest_first() -> None:
 
 def test_an_empty_board_can_be_drawn() -> None:
     assert any("开放事件" in line for line in picture(Board()))
+
+
+@pytest.mark.parametrize(
+    ("emotions", "mentions", "shown"),
+    [
+        ({"fear": 3, "angry": 2}, 5, "恐惧 60%"),
+        ({"fear": 1, "neutral": 99}, 100, "恐惧 1%"),
+        ({"fear": 2, "angry": 2}, 6, "恐惧 33%"),
+        ({"neutral": 4}, 4, "无情绪"),
+        ({}, 4, "无情绪"),
+        ({}, 0, "无情绪"),
+    ],
+)
+def test_the_mood_is_the_commonest_emotion_besides_none(
+    emotions: dict[str, int], mentions: int, shown: str
+) -> None:
+    situation = SITUATION | {"emotions": emotions, "mentions": mentions}
+    assert mood(Situation.model_validate(situation)) == shown
+
+
+def test_each_emotion_has_its_word() -> None:
+    assert len({one.chinese for one in Emotion}) == len(Emotion) == 6
 
 
 def test_each_level_has_its_colour() -> None:

@@ -23,7 +23,7 @@ from wanglou.models.levels import LevelState
 from wanglou.models.rules import Rules
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.base import MAX_COUNT, minute_of
-from wanglou.schemas.mention import Engagement, ScoredMention
+from wanglou.schemas.mention import Emotion, Engagement, ScoredMention
 from wanglou.schemas.risk import Level
 from wanglou.schemas.topics import DEDUPE_STATE, INTAKE_STATE, RISK_STATE
 
@@ -81,7 +81,12 @@ def scored(number: int, **fields: Any) -> ScoredMention:
             "engagement_change": {"likes": number},
             "polarity": "negative",
             "polarity_probabilities": {"negative": number % 10 / 10, "neutral": 1, "positive": 0},
+            "emotion": ("fear", "angry", "neutral")[number % 3],
+            "emotion_probabilities": dict.fromkeys(Emotion, 1 / len(Emotion)),
+            "event_type": "提现困难",
+            "event_type_probabilities": {"提现困难": 1.0},
             "risk_topic": "run",
+            "risk_topic_probabilities": {"run": 1.0},
             **fields,
         }
     )
@@ -113,6 +118,7 @@ def test_an_event_comes_back_with_buckets_sketch_and_evidence(rules: Rules) -> N
     back = there_and_back(EVENTS, Entry(9, 1, event)).value
     assert fields_of(back) == fields_of(event)
     assert type(back.platforms) is type(event.platforms)
+    assert type(back.emotions) is type(event.emotions)
     assert all(type(minute) is int for minute in back.buckets)
     assert all(type(bucket) is Bucket for bucket in back.buckets.values())
     assert EVENTS.encode(Entry(9, 1, back)) == EVENTS.encode(Entry(9, 1, event))

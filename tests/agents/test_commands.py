@@ -42,8 +42,9 @@ NEEDS_BROKER = [
     ["worker"],
     ["replay", "stream.jsonl"],
 ]
+TRAIN = ["train", "--data", ".", "--encoder", "."]
 NEEDS_SETTINGS = [*NEEDS_BROKER, ["score", "stream.jsonl"], ["backtest", "stream.jsonl"]]
-NEEDS_SETTINGS += [["config", "check"], ["config", "show"]]
+NEEDS_SETTINGS += [["evaluate", "stream.jsonl"], ["config", "check"], ["config", "show"]]
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,7 @@ def stream(tmp_path: Path) -> Path:
 def test_all_commands_are_here() -> None:
     assert {path[0] for path in ALL if path} == {
         *("demo", "worker", "topics", "replay", "watch"),
-        *("score", "backtest", "dlq", "config", "schema"),
+        *("score", "evaluate", "train", "backtest", "dlq", "config", "schema"),
     }
 
 
@@ -123,6 +124,24 @@ def test_short_help_and_version() -> None:
         (["demo", "--speed", "0.5"], "0.5 is not in the range"),
         (["score"], "Missing argument 'FILE'"),
         (["score", "nowhere.jsonl"], "No such file"),
+        (["evaluate"], "Missing argument 'DATA [DATA]...'"),
+        (["evaluate", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
+        (["evaluate", "stream.jsonl", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
+        (["evaluate", "."], "'.' is a directory"),
+        (["evaluate", "stream.jsonl", "--out", "stream.jsonl"], "'stream.jsonl' is a file"),
+        (["evaluate", "stream.jsonl", "--mistakes", "-1"], "-1 is not in the range x>=0"),
+        (["evaluate", "stream.jsonl", "--seed", "x"], "'x' is not a valid integer"),
+        (["train"], "Missing option '--data'"),
+        (["train", "--data", "."], "Missing option '--encoder'"),
+        (["train", "--data", "nowhere", "--encoder", "."], "'nowhere' does not exist"),
+        (["train", "--data", ".", "--encoder", "stream.jsonl"], "'stream.jsonl' is a file"),
+        ([*TRAIN, "--recipe", "nowhere.yaml"], "'nowhere.yaml' does not exist"),
+        ([*TRAIN, "--recipe", "."], "'.' is a directory"),
+        ([*TRAIN, "--work", "stream.jsonl"], "'stream.jsonl' is a file"),
+        ([*TRAIN, "--out", "stream.jsonl"], "'stream.jsonl' is a file"),
+        ([*TRAIN, "--device", "tpu"], "'tpu' is not one of 'cpu', 'cuda'"),
+        ([*TRAIN, "--cores", "0"], "0 is not in the range 1<=x<=256"),
+        ([*TRAIN, "more"], "unexpected extra argument"),
         (["backtest", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
         (["dlq", "replay"], "say which: one or more IDs, --reason, or --all"),
         (["dlq", "list", "--reason", "bad-luck"], "'bad-luck' is not one of"),
@@ -163,7 +182,9 @@ def test_a_wrong_address_on_the_command_line(arguments: list[str]) -> None:
         ("RULES__TAXONOMY", "/nowhere.yaml", ["config", "check"], "/nowhere.yaml: cannot be read"),
         ("RULES__WATCHLIST", "stream.jsonl", ["backtest", "stream.jsonl"], "stream.jsonl: "),
         ("MODEL__PATH", "/nowhere", ["config", "check"], "model folder /nowhere has no config"),
+        ("RULES__TAXONOMY", "/nowhere.yaml", ["score", "stream.jsonl"], "/nowhere.yaml: cannot"),
         ("MODEL__PATH", "/nowhere", ["score", "stream.jsonl"], "model folder /nowhere has no"),
+        ("MODEL__PATH", "/nowhere", ["evaluate", "stream.jsonl"], "model folder /nowhere has no"),
         ("CONFIG", "/nowhere.toml", ["config", "show"], "there is no file /nowhere.toml"),
     ],
 )
@@ -174,6 +195,19 @@ def test_wrong_rules_or_model(
     result = invoke(*arguments)
     assert result.exit_code == ExitCode.SETTINGS
     assert says in result.stderr
+
+
+def test_training_without_an_encoder(tmp_path: Path) -> None:
+    result = invoke(*TRAIN)
+    assert result.exit_code == ExitCode.SETTINGS
+    assert result.stderr == ("wanglou: config.json: no such file; --encoder names a BERT encoder\n")
+    assert not (tmp_path / ".wanglou").exists()
+
+
+def test_training_by_a_wrong_recipe(stream: Path) -> None:
+    result = invoke(*TRAIN, "--recipe", str(stream))
+    assert result.exit_code == ExitCode.SETTINGS
+    assert result.stderr.startswith(f"wanglou: {stream}: ")
 
 
 def assert_unreachable(result: Result, address: str) -> None:

@@ -13,10 +13,10 @@ from wanglou.agents.metrics import Metrics
 from wanglou.agents.settings import ModelSettings, Settings
 from wanglou.agents.stage import Record
 from wanglou.agents.step3_sentiment import Sentiment, load_model
+from wanglou.models.opinion import ModelError, NoModel, Passage
 from wanglou.models.rules import Rules
-from wanglou.models.scoring import ModelError, NoModel
 from wanglou.schemas.dead_letter import DeadLetter, Reason
-from wanglou.schemas.mention import DedupedMention, Polarity, ScoredMention
+from wanglou.schemas.mention import DedupedMention, Emotion, Polarity, ScoredMention
 from wanglou.schemas.topics import DEAD_LETTERS, DEDUPED, SCORED
 
 Make = Callable[..., Record]
@@ -80,7 +80,31 @@ async def test_each_mention_gets_the_polarity_of_its_text(
         1: Polarity.NEUTRAL,
         2: Polarity.NEGATIVE,
     }
-    assert word_model.calls == [texts], "one batch for the model"
+    assert word_model.texts == [texts], "one batch for the model"
+
+
+async def test_each_mention_gets_every_answer_about_its_own_institution(
+    sentiment: Sentiment, record: Make, rules: Rules, word_model: Any
+) -> None:
+    ids = [institution.id for institution in rules.watchlist.institutions[:2]] + ["gone"]
+    values = [
+        deduped(number, "又崩了", institution=identity) for number, identity in enumerate(ids)
+    ]
+    emissions = await sentiment.process([record(one, n) for n, one in enumerate(values)])
+    scored = [ScoredMention.model_validate_json(one.message.value or b"") for one in emissions]
+    assert [one.institution for one in scored] == ids
+    for one in scored:
+        assert (one.emotion, one.emotion_probabilities.angry) == (Emotion.ANGRY, 0.7)
+        assert one.event_type == "歇业停业"
+        assert one.event_type_probabilities == {"歇业停业": 0.75, "其他": 0.25}
+        # of the built-in taxonomy
+        assert one.risk_topic == "infection"
+        assert one.risk_topic_probabilities == {"infection": 0.75, "other": 0.25}
+    assert [one.institution_negative for one in scored] == [True, True, None]
+    assert [one.institution_negative_probability for one in scored] == [0.875, 0.875, None]
+    (asked,) = word_model.calls
+    names = [one.normalised_names for one in rules.watchlist.institutions[:2]]
+    assert asked == [Passage("又崩了", names[0]), Passage("又崩了", names[1]), Passage("又崩了")]
 
 
 async def test_only_the_text_that_the_model_cannot_bear_becomes_a_dead_letter(
@@ -114,7 +138,7 @@ async def test_unreadable_records_are_put_aside_before_the_model_sees_the_others
         1: Polarity.NEGATIVE,
         2: Reason.NO_VALUE,
     }
-    assert word_model.calls == [["又崩了"]]
+    assert word_model.texts == [["又崩了"]]
 
 
 async def test_a_batch_of_nothing_readable(sentiment: Sentiment, record: Make) -> None:
@@ -127,7 +151,7 @@ async def test_the_text_of_the_original_is_scored_for_its_near_duplicates(
 ) -> None:
     value = deduped(0, "天气好", original_text="又崩了", dedupe="duplicate")
     assert outcomes(await sentiment.process([record(value, 0)])) == {0: Polarity.NEGATIVE}
-    assert word_model.calls == [["又崩了"]]
+    assert word_model.texts == [["又崩了"]]
 
 
 async def test_the_key_is_the_institution(sentiment: Sentiment, record: Make) -> None:
@@ -138,8 +162,13 @@ async def test_the_key_is_the_institution(sentiment: Sentiment, record: Make) ->
 def test_without_the_model_every_text_is_neutral() -> None:
     model = load_model(ModelSettings(enabled=False))
     assert isinstance(model, NoModel)
-    (row,) = model.probabilities(["又崩了"])
-    assert (row.negative, row.neutral, row.positive) == (0, 1, 0)
+    about_nobody, about_one = model.read([Passage("又崩了"), Passage("又崩了", ("和兴银行",))])
+    assert about_nobody == about_one
+    polarity, emotion = about_nobody.polarity, about_nobody.emotion
+    assert (polarity.negative, polarity.neutral, polarity.positive) == (0, 1, 0)
+    assert emotion.neutral == sum(dict(emotion).values()) == 1
+    assert about_nobody.event_type == {"其他": 1}
+    assert about_nobody.institution_negative is None
 
 
 def test_a_model_folder_without_a_model_is_named(tmp_path: Path) -> None:

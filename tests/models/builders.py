@@ -11,14 +11,17 @@ from pydantic import TypeAdapter
 
 from wanglou.models.event import EventState
 from wanglou.models.intake import IntakeStep
+from wanglou.models.opinion import NO_EVENT, Opinion, Passage
 from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.rules import Rules
 from wanglou.models.state import Entry, KeyedState
-from wanglou.models.taxonomy import Taxonomy
+from wanglou.models.taxonomy import EVENT_TYPES, Taxonomy
 from wanglou.models.watchlist import Watchlist
 from wanglou.schemas.mention import (
     DedupedMention,
+    Emotion,
+    EmotionProbabilities,
     Mention,
     Polarity,
     PolarityProbabilities,
@@ -26,6 +29,7 @@ from wanglou.schemas.mention import (
 )
 
 V = TypeVar("V")
+L = TypeVar("L", bound=str)
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """Minute 0 of the tests."""
@@ -57,12 +61,14 @@ TAXONOMY = Taxonomy.model_validate(
                 "name": "挤兑传言",
                 "severity": {"reputation": 1, "trust": 1, "regulator": 1},
                 "terms": ["挤兑", "取不出钱"],
+                "event_types": ["提现困难", "失联跑路"],
             },
             {
                 "id": "outage",
                 "name": "系统故障",
                 "severity": {"reputation": 0.5, "trust": 0.5, "regulator": 0.5},
                 "terms": ["系统故障", "转不出去"],
+                "event_types": ["歇业停业"],
             },
             {
                 "id": "other",
@@ -212,36 +218,96 @@ def scored(minute: float = 0, *, negative: float = 1.0, **fields: Any) -> Scored
                 "neutral": 1 - negative,
                 "positive": 0.0,
             },
+            "emotion": "neutral",
+            "emotion_probabilities": emotions(neutral=1.0),
+            "event_type": NO_EVENT,
+            "event_type_probabilities": {NO_EVENT: 1.0},
             "risk_topic": "run",
+            "risk_topic_probabilities": {"run": 1.0},
+            "institution_negative": negative > 0.5,
+            "institution_negative_probability": negative,
             **fields,
         }
     )
 
 
-class AllNegative:
-    """A model that calls every text negative."""
+def polarities(
+    negative: float = 0.0, neutral: float = 0.0, positive: float = 0.0
+) -> PolarityProbabilities:
+    """Probabilities of polarities, 0 where not given."""
+    return PolarityProbabilities(negative=negative, neutral=neutral, positive=positive)
 
-    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
-        """Certain of it."""
-        return [PolarityProbabilities(negative=1.0, neutral=0.0, positive=0.0)] * len(texts)
+
+def emotions(**probabilities: float) -> EmotionProbabilities:
+    """Probabilities of emotions, 0 where not given."""
+    return EmotionProbabilities(**{one.value: 0.0 for one in Emotion} | probabilities)
+
+
+def opinion(**answers: Any) -> Opinion:
+    """Neutral, about nothing, about nobody; with some answers changed."""
+    neutral: dict[str, Any] = {
+        "polarity": polarities(neutral=1.0),
+        "emotion": emotions(neutral=1.0),
+        "event_type": {NO_EVENT: 1.0},
+        "institution_negative": None,
+    }
+    return Opinion(**neutral | answers)
+
+
+class Always:
+    """A model with one opinion about everything."""
+
+    def __init__(self, **answers: Any) -> None:
+        self._opinion = opinion(**answers)
+
+    def read(self, passages: Sequence[Passage]) -> list[Opinion]:
+        """That one."""
+        return [self._opinion] * len(passages)
+
+
+class AllNegative(Always):
+    """A model that calls every text negative, certain of it."""
+
+    def __init__(self) -> None:
+        super().__init__(polarity=polarities(negative=1.0), institution_negative=1.0)
 
 
 class ByWord:
-    """A model that goes by a word each, so that a test decides by its texts."""
+    """A model that goes by a word each, so that a test decides by its texts.
 
-    WORDS: Mapping[str, Polarity] = {"坏": Polarity.NEGATIVE, "好": Polarity.POSITIVE}
+    What it finds has .8, the rest the others in equal parts. 坏 right before a name blames it.
+    """
+
+    POLARITIES: Mapping[str, Polarity] = {"坏": Polarity.NEGATIVE, "好": Polarity.POSITIVE}
+    EMOTIONS: Mapping[str, Emotion] = {"气": Emotion.ANGRY, "怕": Emotion.FEAR}
+    EVENT_TYPES: Mapping[str, str] = {"提现": "提现困难", "骗": "涉嫌欺诈"}
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.asked: list[Passage] = []
 
-    def probabilities(self, texts: Sequence[str]) -> list[PolarityProbabilities]:
-        """.8 for the polarity of the word in the text, neutral where none stands."""
-        self.asked.extend(texts)
-        return [self._row(text) for text in texts]
+    def read(self, passages: Sequence[Passage]) -> list[Opinion]:
+        """By their words; neutral, or of no event, where none stands."""
+        self.asked.extend(passages)
+        return [self._opinion(passage) for passage in passages]
 
-    def _row(self, text: str) -> PolarityProbabilities:
-        likely = next((self.WORDS[word] for word in self.WORDS if word in text), Polarity.NEUTRAL)
-        return PolarityProbabilities(**{one: 0.8 if one is likely else 0.1 for one in Polarity})
+    def _opinion(self, passage: Passage) -> Opinion:
+        polarity = self._by(self.POLARITIES, passage.text, Polarity.NEUTRAL, list(Polarity))
+        emotion = self._by(self.EMOTIONS, passage.text, Emotion.NEUTRAL, list(Emotion))
+        blamed = any(f"坏{name}" in passage.text for name in passage.names)
+        return Opinion(
+            polarity=PolarityProbabilities(**polarity),
+            emotion=EmotionProbabilities(**emotion),
+            event_type=self._by(self.EVENT_TYPES, passage.text, NO_EVENT, EVENT_TYPES),
+            institution_negative=(0.8 if blamed else 0.2) if passage.names else None,
+        )
+
+    @staticmethod
+    def _by(
+        words: Mapping[str, L], text: str, otherwise: L, labels: Sequence[L]
+    ) -> dict[str, float]:
+        likely = next((words[word] for word in words if word in text), otherwise)
+        rest = round(0.2 / (len(labels) - 1), 4)
+        return {str(one): 0.8 if one == likely else rest for one in labels}
 
 
 class StateTopic(Generic[V]):

@@ -247,7 +247,7 @@ def test_any_event_has_a_valid_risk_that_its_terms_recompute(
 def test_situation_tells_the_totals() -> None:
     made = EventState.new(NOW, FORMULA)
     for fields in (
-        {"id": "1", "platform": "zhihu", "author": {"id": "a", "followers": 7}},
+        {"id": "1", "platform": "zhihu", "author": {"id": "a", "followers": 7}, "emotion": "sad"},
         {"id": "2", "platform": "weibo", "author": {"id": "a", "followers": 9}, "negative": 0.0},
         {"id": "3", "platform": "weibo", "dedupe": "duplicate", "parent_id": "2"},
     ):
@@ -258,6 +258,7 @@ def test_situation_tells_the_totals() -> None:
     assert (told.negative, told.clusters, told.depth) == (3, 3, 1)
     assert (told.authors, told.audience) == (1, 9)
     assert list(told.platforms.items()) == [("weibo", 3), ("zhihu", 1)]
+    assert list(told.emotions.items()) == [("neutral", 3), ("sad", 1)]
     # persons weigh .5: three now and one half an hour ago, an hour (a half-life) later
     assert told.heat == pytest.approx(0.5 * (1.5 + 0.5 * 2**-0.5), abs=1e-6)
     assert told.first_at.isoformat() == "2026-03-02T07:30:00+00:00"

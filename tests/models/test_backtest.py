@@ -10,7 +10,7 @@ import pytest
 
 from tests.models.builders import AUTHOR_KEY, ByWord, at, encode, raw, rules
 from wanglou.models.backtest import BATCH, Backtest, BacktestResult, PartitionOf
-from wanglou.models.scoring import NoModel, PolarityModel
+from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.risk import AlertKind, Level
 
@@ -31,7 +31,7 @@ def one_partition(key: str) -> int:
 
 def run(
     lines: Iterable[bytes],
-    model: PolarityModel | None = None,
+    model: OpinionModel | None = None,
     partition_of: PartitionOf = one_partition,
 ) -> BacktestResult:
     backtest = Backtest(rules(**PLAIN), model or ByWord(), AUTHOR_KEY, partition_of)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tests.models.builders import at, minute_at, parameters, scored
 from wanglou.models.event import EventState, add_mention, depth_of
 from wanglou.models.reach import Audience
+from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.risk import Level
 
 FORMULA = parameters()  # lateness 10; person .5, media .8, government 1; a mention brings 1
@@ -69,6 +70,23 @@ def test_duplicate_counts_as_a_mention_but_not_as_a_cluster() -> None:
     duplicate = scored(id="2", cluster_id="hexing/1", dedupe="duplicate")
     event = event_of(scored(id="1"), duplicate)
     assert (event.mentions, event.clusters) == (2, 1)
+
+
+def test_emotions_are_counted_once_a_mention() -> None:
+    event = event_of(
+        scored(id="1", emotion="fear"),
+        scored(id="2", emotion="fear", dedupe="duplicate", cluster_id="hexing/1"),
+        scored(id="3", emotion="neutral"),
+        scored(-90, id="4", emotion="sad"),  # late
+    )
+    assert event.emotions == {"fear": 2, "neutral": 1, "sad": 1}
+    add_mention(
+        event,
+        scored(id="1", emotion="angry", dedupe="update"),
+        clock=minute_at(0),
+        parameters=FORMULA,
+    )
+    assert event.emotions == {"fear": 2, "neutral": 1, "sad": 1}
 
 
 def test_update_brings_heat_only() -> None:
@@ -152,6 +170,12 @@ def test_evidence_of_a_cluster_is_its_hottest_mention() -> None:
     assert {key: one.id for key, one in event.evidence.items()} == {"hexing/x": "m90"}
 
 
+def test_evidence_says_what_the_mention_was_found_to_be() -> None:
+    event = event_of(scored(negative=0.25, emotion="fear"))
+    (evidence,) = event.evidence.values()
+    assert (evidence.polarity, evidence.emotion) == (Polarity.NEUTRAL, Emotion.FEAR)
+
+
 def test_evidence_text_is_cut() -> None:
     event = event_of(scored(text="钱" * 141))
     assert event.evidence["hexing/weibo:1"].text == "钱" * 140
@@ -166,7 +190,7 @@ def test_evidence_does_not_depend_on_the_order(numbers: list[int]) -> None:
 def test_state_comes_back_from_json_as_it_was() -> None:
     codec = TypeAdapter(EventState)
     event = event_of(
-        scored(author=AUTHOR, engagement={"reads": 7}),
+        scored(author=AUTHOR, engagement={"reads": 7}, emotion="fear"),
         scored(id="2", platform="zhihu", author={"id": "b", "followers": 5}, url="https://a.cn/"),
     )
     event.levels.level, event.levels.since = Level.ORANGE, 5
@@ -177,3 +201,4 @@ def test_state_comes_back_from_json_as_it_was() -> None:
     assert restored.platforms == {"weibo": 1, "zhihu": 1}
     add_mention(restored, scored(id="3"), clock=minute_at(0), parameters=FORMULA)
     assert restored.platforms["weibo"] == 2
+    assert restored.emotions == {"fear": 1, "neutral": 2}

@@ -420,6 +420,24 @@ def test_title_names_an_institution_as_the_text_does() -> None:
     assert mention.text == "和兴银行 公告"
 
 
+@pytest.mark.parametrize(
+    ("title", "text", "joined"),
+    [
+        ("快讯", "和兴银行破产?假的", "快讯 和兴银行破产?假的"),
+        ("和兴银行破产?", "和兴银行破产?假的", "和兴银行破产?假的"),
+        ("和興銀行破產？", "和兴银行破产?假的", "和兴银行破产?假的"),  # once normalised
+        ("http://t.cn/A6", "和兴银行", "和兴银行"),
+        ("", "和兴银行", "和兴银行"),
+        (None, "和兴银行", "和兴银行"),
+        ("和兴银行", "http://t.cn/A6", "和兴银行"),
+    ],
+)
+def test_title_stands_before_the_text_unless_the_text_has_it(
+    title: str | None, text: str, joined: str
+) -> None:
+    assert outcome_of(title=title, text=text).text == joined
+
+
 def test_author_hash_depends_on_key_platform_and_id() -> None:
     known = author_hash(b"k", "weibo", "1")
     assert known == author_hash(b"k", "weibo", "1")

@@ -16,6 +16,7 @@ from tests.models.builders import (
     TAXONOMY,
     WATCHLIST,
     AllNegative,
+    ByWord,
     accepted,
     at,
     encode,
@@ -24,18 +25,17 @@ from tests.models.builders import (
     raw,
     raw_bytes,
     rules,
+    scored,
 )
 from wanglou.models.intake import IntakeStep, Rejection
+from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.models.risk import Decision
-from wanglou.models.scoring import NoModel, PolarityModel, ScoringStep
+from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.base import Contract
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.mention import (
     DedupedMention,
-    DedupeKind,
     Mention,
-    Polarity,
-    PolarityProbabilities,
     ScoredMention,
 )
 from wanglou.schemas.risk import Alert, Event
@@ -51,11 +51,11 @@ def check(message: Contract, contract: type[Contract]) -> None:
 class Pipeline:
     """All four steps over one partition each; checks every message."""
 
-    def __init__(self, model: PolarityModel) -> None:
+    def __init__(self, model: OpinionModel) -> None:
         made = rules(levels={"blue": {"enter": 1, "leave": 0.5}})
         self.intake = IntakeStep(WATCHLIST, AUTHOR_KEY, made.intake_state(), clock=lambda: NOW)
         self.dedupe = made.dedupe_step()
-        self.scoring = ScoringStep(TAXONOMY, model)
+        self.scoring = ScoringStep(WATCHLIST, TAXONOMY, model)
         self.risk = made.risk_step()
         self.offset = -1
 
@@ -67,11 +67,11 @@ class Pipeline:
             assert outcome.error
             outcome.error.encode()  # it goes into a dead letter
             return outcome
-        scored = []
+        reached = []
         for one in outcome:
             check(one, Mention)
-            scored += self.take_mention(one)
-        return scored
+            reached += self.take_mention(one)
+        return reached
 
     def take_mention(self, one: Mention) -> list[ScoredMention]:
         """Take an accepted mention through the steps behind intake."""
@@ -80,15 +80,15 @@ class Pipeline:
         if deduped is None:
             return []
         check(deduped, DedupedMention)
-        (scored,) = self.scoring.process([deduped])
-        check(scored, ScoredMention)
-        self.decide(scored)
-        return [scored]
+        (result,) = self.scoring.process([deduped])
+        check(result, ScoredMention)
+        self.decide(result)
+        return [result]
 
-    def decide(self, scored: ScoredMention) -> Decision:
+    def decide(self, one: ScoredMention) -> Decision:
         """Take a scored mention through risk."""
         self.offset += 1
-        decision = self.risk.process(scored, offset=self.offset)
+        decision = self.risk.process(one, offset=self.offset)
         for alert in decision.alerts:
             check(alert, Alert)
         for event in decision.events:
@@ -98,19 +98,18 @@ class Pipeline:
     def close(self) -> Decision:
         """Close every minute there was."""
         late = accepted(intake_step().process(raw_bytes(id="the end"), offset=0, received_at=NOW))
-        end = ScoredMention(
-            **dict(late.model_copy(update={"published_at": NOW})),
+        end = scored(
+            **dict(late) | {"published_at": NOW},
             cluster_id="hexing/the end",
-            dedupe=DedupeKind.ORIGINAL,
-            engagement_change=late.engagement,
-            polarity=Polarity.NEUTRAL,
-            polarity_probabilities=PolarityProbabilities(negative=0, neutral=1, positive=0),
+            negative=0.0,
             risk_topic="other",
         )
         return self.decide(end)
 
 
-MODELS = pytest.mark.parametrize("model", [NoModel(), AllNegative()], ids=["no model", "negative"])
+MODELS = pytest.mark.parametrize(
+    "model", [NoModel(), AllNegative(), ByWord()], ids=["no model", "negative", "by word"]
+)
 
 # --- what may come
 
@@ -128,7 +127,9 @@ json_values = st.recursive(
     ),
     max_leaves=6,
 )
-names = st.sampled_from(["和兴银行", "云汀银行", "和興行", "HXB", "和兴行动", "挤兑", "@和兴银行"])
+names = st.sampled_from(
+    ["和兴银行", "云汀银行", "和興行", "HXB", "和兴行动", "挤兑", "@和兴银行", "坏", "气", "提现"]
+)
 texts = st.one_of(
     st.text(min_size=1, max_size=40),
     st.lists(st.one_of(names, st.text(max_size=6)), min_size=1, max_size=6).map("".join),
@@ -220,7 +221,7 @@ def test_intake_answers_whatever_comes(values: list[bytes]) -> None:
 @MODELS
 @given(values=st.lists(st.one_of(plausible(), mutated()), min_size=1, max_size=6))
 def test_every_message_on_the_way_is_one_of_its_contract(
-    model: PolarityModel, values: list[bytes]
+    model: OpinionModel, values: list[bytes]
 ) -> None:
     pipeline = Pipeline(model)
     for value in values:
@@ -258,9 +259,9 @@ def test_hypothesis_reaches_the_alerts() -> None:
     # the property tests above would be idle if nothing ever reached risk
     pipeline = Pipeline(AllNegative())
     for number in range(5):
-        scored = pipeline.take(raw_bytes(id=str(number)))
-        assert not isinstance(scored, Rejection)
-        assert [one.risk_topic for one in scored] == ["run"]
+        reached = pipeline.take(raw_bytes(id=str(number)))
+        assert not isinstance(reached, Rejection)
+        assert [one.risk_topic for one in reached] == ["run"]
     decision = pipeline.close()
     assert decision.alerts
     assert decision.events
@@ -285,11 +286,11 @@ EDGES: Sequence[dict[str, Any]] = [
 
 @MODELS
 @pytest.mark.parametrize("fields", EDGES, ids=range(len(EDGES)))
-def test_edges_go_all_the_way(model: PolarityModel, fields: dict[str, Any]) -> None:
+def test_edges_go_all_the_way(model: OpinionModel, fields: dict[str, Any]) -> None:
     pipeline = Pipeline(model)
-    scored = pipeline.take(raw_bytes(**fields))
-    assert not isinstance(scored, Rejection)
-    assert len(scored) == 1
+    reached = pipeline.take(raw_bytes(**fields))
+    assert not isinstance(reached, Rejection)
+    assert len(reached) == 1
     copy = pipeline.take(raw_bytes(**fields | {"id": "another"}))
     assert not isinstance(copy, Rejection)
     assert len(copy) == 1
@@ -298,5 +299,5 @@ def test_edges_go_all_the_way(model: PolarityModel, fields: dict[str, Any]) -> N
 
 def test_longest_institution_and_id_go_all_the_way() -> None:
     pipeline = Pipeline(NoModel())
-    (scored,) = pipeline.take_mention(mention(institution="i" * 64, id="x" * 256))
-    assert scored.cluster_id == "i" * 64 + "/" + "x" * 256
+    (reached,) = pipeline.take_mention(mention(institution="i" * 64, id="x" * 256))
+    assert reached.cluster_id == "i" * 64 + "/" + "x" * 256

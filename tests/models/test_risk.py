@@ -156,7 +156,7 @@ def test_clock_that_goes_back_closes_nothing(partition: Partition) -> None:
 def test_raised_alert_tells_everything(partition: Partition) -> None:
     partition.take(
         scored(0, id="1", engagement={"likes": 99}, author={"id": "a", "followers": 10}),
-        scored(0, id="2", platform="zhihu", author={"id": "b", "followers": 5}),
+        scored(0, id="2", platform="zhihu", author={"id": "b", "followers": 5}, emotion="fear"),
         scored(0.5, id="3", dedupe="duplicate", cluster_id="hexing/2"),
     )
     (alert,) = partition.tick(7, received_at=at(7.5)).alerts
@@ -173,7 +173,11 @@ def test_raised_alert_tells_everything(partition: Partition) -> None:
     told = alert.situation
     assert (told.mentions, told.negative, told.clusters, told.audience) == (3, 3, 2, 15)
     assert told.platforms == {"weibo": 2, "zhihu": 1}
-    assert [one.id for one in alert.evidence] == ["1", "2"]  # the hottest first
+    assert told.emotions == {"fear": 1, "neutral": 2}
+    assert [(one.id, one.emotion.value) for one in alert.evidence] == [
+        ("1", "neutral"),  # the hottest first
+        ("2", "fear"),
+    ]
     assert alert.id == alert_id("hexing.run", 1, minute_at(0), AlertKind.RAISED)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wanglou.models.text import normalise, simplify
+from wanglou.models.text import normalise, simplify, with_title
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # one emoji of three, joined
 
@@ -155,3 +155,35 @@ def test_result_is_visible_and_single_spaced(text: str) -> None:
         for character in result
         if character != "\u200d"
     )
+
+
+# --- a headline and its text
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "joined"),
+    [
+        ("快讯", "银行破产?假的", "快讯 银行破产?假的"),
+        ("银行破产?", "银行破产?假的", "银行破产?假的"),
+        ("假的", "银行破产?假的", "银行破产?假的"),
+        ("银行破产?", "银行破产?", "银行破产?"),
+        ("银行破产?假的", "银行破产?", "银行破产?假的 银行破产?"),
+        ("", "银行", "银行"),
+        ("银行", "", "银行"),
+        ("", "", ""),
+    ],
+)
+def test_title_is_said_once(title: str, text: str, joined: str) -> None:
+    assert with_title(title, text) == joined
+
+
+def test_title_that_was_cut_elsewhere_is_known_by_its_head() -> None:
+    head = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉"
+    assert with_title(f"{head}……", f"{head}戌亥") == f"{head}戌亥"
+    assert with_title(f"{head[:-1]}…", f"{head}戌亥") == f"{head[:-1]}… {head}戌亥"
+
+
+@given(noisy, noisy)
+def test_title_and_text_as_one_are_normalised(title: str, text: str) -> None:
+    joined = with_title(normalise(title), normalise(text))
+    assert normalise(joined) == joined

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.models.builders import WATCHLIST
-from wanglou.models.watchlist import GENERIC_NAMES, InstitutionFinder, Watchlist
+from wanglou.models.watchlist import GENERIC_NAMES, Institution, InstitutionFinder, Watchlist
 from wanglou.schemas.problems import describe
 
 
@@ -130,6 +130,12 @@ def test_own_name_twice_is_no_problem() -> None:
 def test_name_of_an_institution_no_longer_watched_is_its_id() -> None:
     assert WATCHLIST.name_of("hexing") == "和兴银行"
     assert WATCHLIST.name_of("gone") == "gone"
+
+
+def test_names_are_those_that_stand_in_normalised_texts() -> None:
+    a = institution("a", "和興銀行", " ＨＸＢ ", "和\u200b兴行", exclusions=["和兴行动"])
+    assert Institution.model_validate(a).normalised_names == ("和兴银行", "HXB", "和兴行")
+    assert Institution.model_validate(A).normalised_names == ("和兴银行",)
 
 
 def test_institutions_come_in_order_of_first_appearance_once_each() -> None:

@@ -19,9 +19,9 @@ from wanglou.agents.replay import read_lines
 from wanglou.agents.settings import ModelSettings, Settings, TopicSettings
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.backtest import Backtest
-from wanglou.models.scoring import NoModel, PolarityModel
+from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.schemas.dead_letter import DeadLetter, Reason
-from wanglou.schemas.mention import DedupedMention, DedupeKind, Mention, ScoredMention
+from wanglou.schemas.mention import DedupedMention, DedupeKind, Emotion, Mention, ScoredMention
 from wanglou.schemas.risk import Alert, AlertKind, Event
 from wanglou.schemas.topics import (
     ACCEPTED,
@@ -55,7 +55,7 @@ def wanglou(*arguments: str, folder: Path, seconds: float = 60) -> subprocess.Co
     )
 
 
-def backtest(values: list[bytes], partitions: int, model: PolarityModel | None = None) -> Backtest:
+def backtest(values: list[bytes], partitions: int, model: OpinionModel | None = None) -> Backtest:
     settings = Settings()
     test = Backtest(
         settings.load_rules(),
@@ -118,6 +118,8 @@ async def test_pipeline_and_backtest_agree_to_the_last_digit(tmp_path: Path) -> 
         assert Counter(one.dedupe.value for one in scored) == Counter(
             {kind.value: test.result.counts[kind.value] for kind in DedupeKind}
         )
+        assert {one.institution_negative for one in scored} == {True, False}
+        assert sum(one.emotion is not Emotion.NEUTRAL for one in scored) > len(scored) // 10
         alerts = await cluster.contracts(ALERTS, Alert)
         assert {one.kind for one in alerts} >= {AlertKind.RAISED, AlertKind.RESOLVED}
         no_receipt = {"received_at"}  # the broker's clock, which a recorded stream has not

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from tests.training.builders import (
+    BANK,
+    CORPORA,
+    PIECES,
+    STUDENT,
+    TEACHER,
+    recipe,
+    silent,
+    write_lines,
+)
+from wanglou.models.bert_opinion import BertOpinion
+from wanglou.models.network import HEADS, OpinionNetwork
+from wanglou.models.opinion import Passage
+from wanglou.models.training import loop, run
+from wanglou.models.training.example import CorpusError
+from wanglou.models.training.loop import Machine
+from wanglou.models.training.run import Places, train
+
+MACHINE = Machine(torch.device("cpu"), 2)
+WRITTEN = ("config.json", "model.safetensors", "tokenizer.json", "manifest.json")
+
+
+def places(folder: Path, data: Path, encoder: Path) -> Places:
+    return Places(data, encoder, folder / "recipe.yaml", folder / "work", folder / "out")
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in WRITTEN}
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, shared_data: Path, encoder_folder: Path
+) -> Places:
+    """A run of two stages that nothing interrupted; not to be changed."""
+    done = places(tmp_path_factory.mktemp("whole"), shared_data, encoder_folder)
+    train(recipe(), done, MACHINE, silent())
+    return done
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, shared_data: Path, encoder_folder: Path) -> Places:
+    return places(tmp_path, shared_data, encoder_folder)
+
+
+@pytest.fixture
+def done(whole: Places, fresh: Places) -> Places:
+    """A copy of the whole run."""
+    shutil.copytree(whole.work, fresh.work)
+    shutil.copytree(whole.out, fresh.out)
+    return fresh
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the steps of each stage."""
+    counted: Counter[str] = Counter()
+
+    class Counting(run.StageRun):
+        def _train(self, *arguments: Any) -> float:
+            counted[self._stage.name] += 1
+            return super()._train(*arguments)
+
+    monkeypatch.setattr(run, "StageRun", Counting)
+    return counted
+
+
+def test_model_of_the_folder_reads_texts(whole: Places) -> None:
+    model = BertOpinion(whole.out, precision="float32")
+    bad, good, named = model.read(
+        [Passage("坏坏天地"), Passage("好好天地"), Passage(BANK, (BANK,))]
+    )
+    assert bad.polarity.negative > good.polarity.negative
+    assert good.polarity.positive > bad.polarity.positive
+    assert bad.institution_negative is None
+    assert named.institution_negative is not None
+
+
+def test_folder_says_what_reading_needs(whole: Places) -> None:
+    config = json.loads((whole.out / "config.json").read_text(encoding="utf-8"))
+    assert config["num_hidden_layers"] == 1
+    assert config["pieces"] == PIECES
+    assert set(config["temperatures"]) == set(HEADS)
+    assert config["temperatures"]["polarity"] != 1
+    assert config["temperatures"]["emotion"] == 1  # of which there are no texts
+
+
+def test_manifest_has_path_rows_and_digest_of_every_file(whole: Places) -> None:
+    manifest = json.loads((whole.out / "manifest.json").read_text(encoding="utf-8"))
+    assert [(row["path"], row["rows"]) for row in manifest["files"]] == [
+        ("sentiment/train.jsonl", 120),
+        ("sentiment/dev.jsonl", 60),
+        ("topic/events.jsonl", 60),
+        ("topic/subjects.jsonl", 80),
+        ("extra/comments.csv", 40),
+    ]
+    for row in manifest["files"]:
+        content = (whole.data / row["path"]).read_bytes()
+        assert row["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["train"] + manifest["dev"] + sum(manifest["dropped"].values()) == 360
+
+
+def test_held_out_texts_are_left_to_be_measured(whole: Places) -> None:
+    lines = (whole.work / "dev.jsonl").read_text(encoding="utf-8").splitlines()
+    sources = Counter(json.loads(line)["source"] for line in lines)
+    assert sources["论坛"] == 60
+    assert sources["finese"] >= sources["finese, named"] > 0
+    assert sources["finnsp"] > 0
+    assert sources["comments"] == 0
+
+
+def test_checkpoints_are_gone_when_a_stage_is_done(whole: Places) -> None:
+    assert sorted(path.name for path in (whole.work / "teacher").iterdir()) == [
+        *("config.json", "model.safetensors", "soft_labels.safetensors")
+    ]
+    assert sorted(path.name for path in (whole.work / "student").iterdir()) == [
+        *("config.json", "model.safetensors")
+    ]
+
+
+def test_the_same_run_gives_the_same_model(whole: Places, fresh: Places) -> None:
+    train(recipe(), fresh, MACHINE, silent())
+    assert contents(fresh.out) == contents(whole.out)
+
+
+def test_another_seed_gives_another_model(whole: Places, fresh: Places) -> None:
+    train(recipe(seed=8, stages=[TEACHER | {"epochs": 1}]), fresh, MACHINE, silent())
+    name = "model.safetensors"
+    assert contents(fresh.out)[name] != contents(whole.out)[name]
+
+
+def raising_at(calls: set[int], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which is interrupted in some of its calls."""
+    numbers: Iterator[int] = iter(range(10**6))
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        if next(numbers) in calls:
+            raise KeyboardInterrupt
+        return function(*arguments, **named)
+
+    return interrupted
+
+
+INTERRUPTIONS = [
+    # where, in which of its calls, seconds between checkpoints
+    pytest.param(loop, "hard_loss", {9, 40}, 0, id="in a step of each stage"),
+    pytest.param(loop, "hard_loss", {5, 9, 14}, 300, id="before and between epochs' checkpoints"),
+    pytest.param(loop, "save_checkpoint", {1, 4}, 300, id="at a checkpoint"),
+    pytest.param(run, "save_network", {0, 2}, 300, id="before weights are written"),
+    pytest.param(run, "save_soft_labels", {0}, 300, id="before soft labels are written"),
+    pytest.param(run, "temperatures", {0}, 300, id="before the model is written"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "calls", "seconds"), INTERRUPTIONS)
+def test_interrupted_run_goes_on_to_bit_identical_weights(
+    whole: Places,
+    fresh: Places,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+    calls: set[int],
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(module, name, raising_at(calls, getattr(module, name)))
+    for _ in calls:
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe(), fresh, MACHINE, silent())
+    train(recipe(), fresh, MACHINE, silent())
+    assert contents(fresh.out) == contents(whole.out)
+    for stage in ("teacher", "student"):
+        for path in (whole.work / stage).iterdir():
+            assert (fresh.work / stage / path.name).read_bytes() == path.read_bytes()
+
+
+def test_single_precision_is_the_same_too_after_an_interruption(
+    fresh: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what is written is rounded, which could hide a difference
+    kept: list[dict[str, Tensor]] = []
+    save = run.save_network
+
+    def keep(folder: Path, network: OpinionNetwork, *rest: Any, **named: Any) -> None:
+        kept.append(network.state_dict())
+        save(folder, network, *rest, **named)
+
+    monkeypatch.setattr(run, "save_network", keep)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    one = recipe(stages=[TEACHER])
+    train(one, fresh, MACHINE, silent())
+    shutil.rmtree(fresh.work)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "hard_loss", raising_at({7, 13}, loop.hard_loss))
+        for _ in range(2):
+            with suppress(KeyboardInterrupt):
+                train(one, fresh, MACHINE, silent())
+    train(one, fresh, MACHINE, silent())
+    first, _, resumed, *_ = kept
+    assert all(torch.equal(first[name], resumed[name]) for name in first)
+
+
+def test_interrupted_run_does_not_begin_anew(
+    fresh: Places, monkeypatch: pytest.MonkeyPatch, steps: Counter[str]
+) -> None:
+    one = recipe(stages=[TEACHER])
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "hard_loss", raising_at({7}, loop.hard_loss))
+        with pytest.raises(KeyboardInterrupt):
+            train(one, fresh, MACHINE, silent())
+    interrupted = steps.pop("teacher")
+    told = io.StringIO()
+    train(one, fresh, MACHINE, Console(file=told, width=200))
+    assert f"teacher goes on after step {interrupted - 1}" in told.getvalue()
+    resumed = steps.pop("teacher")
+    shutil.rmtree(fresh.work)
+    train(one, fresh, MACHINE, silent())
+    assert interrupted - 1 + resumed == steps["teacher"]
+
+
+def test_done_stages_are_not_run_again(whole: Places, done: Places, steps: Counter[str]) -> None:
+    shutil.rmtree(done.out)
+    train(recipe(), done, MACHINE, silent())
+    assert not steps
+    assert contents(done.out) == contents(whole.out)
+    shutil.rmtree(done.work / "student")
+    train(recipe(), done, MACHINE, silent())
+    assert list(steps) == ["student"]
+    assert contents(done.out) == contents(whole.out)
+
+
+def test_changed_data_is_refused(done: Places, tmp_path: Path, steps: Counter[str]) -> None:
+    data = tmp_path / "changed"
+    shutil.copytree(done.data, data)
+    with (data / "topic/events.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n")  # not even another text
+    changed = Places(data, done.encoder, done.recipe, done.work, done.out)
+    with pytest.raises(CorpusError, match=r"manifest\.json: the data is not what the stages"):
+        train(recipe(), changed, MACHINE, silent())
+    assert not steps
+    train(recipe(), done, MACHINE, silent())
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+)
+def test_missing_file_of_the_encoder_is_named(fresh: Places, tmp_path: Path, name: str) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(fresh.encoder, encoder)
+    (encoder / name).unlink()
+    without = Places(fresh.data, encoder, fresh.recipe, fresh.work, fresh.out)
+    with pytest.raises(CorpusError, match=rf"encoder/{name}: no such file; --encoder names"):
+        train(recipe(), without, MACHINE, silent())
+    assert not fresh.work.exists()
+
+
+def test_missing_corpus_is_named_before_any_training(fresh: Places) -> None:
+    corpora = [*CORPORA, {"train": "none.jsonl", "format": "emotion"}]
+    with pytest.raises(CorpusError, match=r"none\.jsonl: No such file"):
+        train(recipe(corpora=corpora), fresh, MACHINE, silent())
+    assert not fresh.work.exists()
+
+
+def test_texts_of_the_recipes_own_folder(fresh: Places) -> None:
+    write_lines(
+        fresh.recipe.parent / "own.jsonl", [{"text": "坏", "label": "negative", "source": "己"}]
+    )
+    corpora = [CORPORA[0], {"train": "./own.jsonl", "format": "sentiment", "hold_out": False}]
+    texts = run.Texts(recipe(corpora=corpora), fresh)
+    assert texts.manifest[-1].path == "./own.jsonl"
+    assert texts.prepared.train[-1].source == "己"
+
+
+def test_rows_and_weight_go_to_the_sources_of_a_corpus(fresh: Places) -> None:
+    shares = run.Texts(recipe(), fresh).shares
+    assert {name: (share.rows, share.weight) for name, share in shares.items()} == {
+        "论坛": (None, 1),
+        "finese": (None, 1),
+        "finnsp": (30, 1),
+        "comments": (None, 0.5),
+    }
+
+
+def test_corpus_without_dev_file_gives_a_tenth_unless_told_not_to(fresh: Places) -> None:
+    corpora = [CORPORA[1] | {"hold_out": held_out} for held_out in (True, False)]
+    with_, without = (run.Texts(recipe(corpora=[corpus]), fresh).prepared for corpus in corpora)
+    assert 0 < len(with_.dev) < 20
+    assert len(with_.dev) + len(with_.train) == len(without.train) == 60
+    assert without.dev == []
+
+
+def test_unseen_texts_are_kept_apart_from_training(fresh: Places) -> None:
+    unseen = [{"file": "sentiment/dev.jsonl", "format": "sentiment"}]
+    corpora = [CORPORA[0] | {"dev": "sentiment/train.jsonl"}]
+    texts = run.Texts(recipe(corpora=CORPORA[1:], unseen=unseen), fresh)
+    assert len(texts.unseen) == 60
+    assert "论坛" not in {example.source for example in texts.prepared.train}
+    also_trained = [{"train": "sentiment/dev.jsonl", "format": "sentiment", "hold_out": False}]
+    assert run.Texts(recipe(corpora=also_trained, unseen=unseen), fresh).unseen == []
+    assert corpora
+
+
+def test_later_stage_may_start_from_the_encoder_and_learn_from_two_teachers(
+    fresh: Places,
+) -> None:
+    second = TEACHER | {"name": "second", "layers": [0], "epochs": 1}
+    both = STUDENT | {
+        "start": "encoder",
+        "epochs": 1,
+        "distillation": {"teachers": ["teacher", "second"], "weight": 1},
+    }
+    stages = [TEACHER | {"epochs": 1}, second, both]
+    train(recipe(stages=stages), fresh, MACHINE, silent())
+    BertOpinion(fresh.out)
