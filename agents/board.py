@@ -38,11 +38,12 @@ def colour(level: Level | None) -> str:
 
 def mood(situation: Situation) -> str:
     """The commonest emotion besides none, with its share of the mentions: ``恐惧 60%``."""
-    felt = {name: count for name, count in situation.emotions.items() if name != Emotion.NEUTRAL}
-    if not felt or not situation.mentions:
+    felt = [one for one in Emotion if one is not Emotion.NEUTRAL]
+    strongest = max(felt, key=lambda one: situation.emotions.get(one.value, 0))
+    count = situation.emotions.get(strongest.value, 0)
+    if not count or not situation.mentions:
         return Emotion.NEUTRAL.chinese
-    strongest = max(felt, key=lambda name: felt[name])
-    return f"{Emotion(strongest).chinese} {felt[strongest] / situation.mentions:.0%}"
+    return f"{strongest.chinese} {count / situation.mentions:.0%}"
 
 
 class Board:

@@ -23,7 +23,12 @@ def load_model(settings: ModelSettings) -> OpinionModel:
         return NoModel()
     from wanglou.models.bert_opinion import BertOpinion  # noqa: PLC0415  # torch takes seconds
 
-    return BertOpinion(settings.path, precision=settings.precision, threads=settings.threads)
+    return BertOpinion(
+        settings.path,
+        precision=settings.precision,
+        threads=settings.threads,
+        windows=settings.windows,
+    )
 
 
 class Sentiment(Stage):

@@ -34,6 +34,10 @@ batches of one shape they do not differ at all, so a replay gives the same alert
 CACHED_PASSAGES = 20_000
 """Passages whose opinions are kept: one inference for all near-duplicates of an original."""
 
+WINDOWS = 4
+"""Windows of a long text that are read: what matters about a bank stands at the head, around its
+name, or at the end."""
+
 DECIMALS = 4
 """Digits of a probability."""
 
@@ -49,7 +53,12 @@ class BertOpinion:
     """
 
     def __init__(
-        self, folder: Path, *, precision: Precision = "bfloat16", threads: int = 1
+        self,
+        folder: Path,
+        *,
+        precision: Precision = "bfloat16",
+        threads: int = 1,
+        windows: int = WINDOWS,
     ) -> None:
         config = _check_folder(folder)
         disable_progress_bar()
@@ -58,6 +67,7 @@ class BertOpinion:
         torch.set_num_threads(1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="forward")
         self._encoder = PieceEncoder(folder)
+        self._windows = windows
         self._pieces: int = config["pieces"]
         self._temperatures: dict[str, float] = config["temperatures"]
         self._network = load_network(folder, getattr(torch, precision))
@@ -81,7 +91,7 @@ class BertOpinion:
         owners: list[int] = []
         parts: list[Pieces] = []
         for number, pieces in enumerate(self._encoder.encode(passages)):
-            for window in windows(pieces, self._pieces):
+            for window in windows(pieces, self._pieces, self._windows):
                 owners.append(number)
                 parts.append(window)
         by_passage: defaultdict[int, list[dict[str, Tensor]]] = defaultdict(list)

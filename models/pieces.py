@@ -21,10 +21,6 @@ SPECIAL = 2
 """Pieces that are put around every text."""
 
 
-MOST_WINDOWS = 4
-"""Windows of a long text; what matters about a bank stands at the head, the end or its name."""
-
-
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """A text cut into pieces, without the special ones: their ids, and which are marked."""
@@ -62,7 +58,7 @@ def _types(passage: Passage, offsets: Sequence[tuple[int, int]]) -> list[int]:
         match.span()
         for name in passage.names
         if name
-        for match in re.finditer(re.escape(name), passage.text, re.IGNORECASE)
+        for match in re.finditer(_pattern(name), passage.text, re.IGNORECASE)
     ]
     if not spans:
         return [OUTSIDE] * len(offsets)
@@ -70,6 +66,13 @@ def _types(passage: Passage, offsets: Sequence[tuple[int, int]]) -> list[int]:
         INSTITUTION if any(start < right and left < end for left, right in spans) else OUTSIDE
         for start, end in offsets
     ]
+
+
+def _pattern(name: str) -> str:
+    """Finds a name; Latin letters and digits only as a word of their own, as the watch list does."""
+    before = r"(?<![A-Za-z0-9])" if re.match(r"[A-Za-z0-9]", name) else ""
+    after = r"(?![A-Za-z0-9])" if re.search(r"[A-Za-z0-9]$", name) else ""
+    return before + re.escape(name) + after
 
 
 def first_window(pieces: Pieces, size: int) -> int:
@@ -87,8 +90,8 @@ def first_window(pieces: Pieces, size: int) -> int:
     return min(first - room // 4, len(pieces.ids) - room)
 
 
-def windows(pieces: Pieces, size: int) -> list[Pieces]:
-    """The parts of a text that are read, at most `MOST_WINDOWS`, each of one forward.
+def windows(pieces: Pieces, size: int, most: int) -> list[Pieces]:
+    """The parts of a text that are read, at most ``most``, each of one forward.
 
     A text that fits is one window. Of a longer one: the head; then each stretch around a name of
     the institution that no window holds yet, a quarter of it before the name; then, where there
@@ -99,11 +102,11 @@ def windows(pieces: Pieces, size: int) -> list[Pieces]:
         return [pieces]
     starts = [0]
     for place, kind in enumerate(pieces.types):
-        if len(starts) == MOST_WINDOWS:
+        if len(starts) == most:
             break
         if kind == INSTITUTION and not any(start <= place < start + room for start in starts):
             starts.append(min(place - room // 4, length - room))
-    if len(starts) < MOST_WINDOWS and max(starts) + room < length:
+    if len(starts) < most and max(starts) + room < length:
         starts.append(length - room)
     return [pieces.window(start, size) for start in starts]
 

@@ -8,9 +8,14 @@ from functools import cache
 
 import opencc
 
+from wanglou.models.near_duplicate import bigrams
+
 _URL = re.compile(r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _USER_NAME = re.compile(r"(?://\s*)?@[\w\-·]{1,30}(?:\s?:)?")  # @name, and Weibo's //@name: chains
 _SPACE = re.compile(r"\s+")
+TITLE_REPEATED = 0.9
+"""Share of a headline that a text must repeat to stand for both: posts often begin with theirs."""
+
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together: the one format character that is kept
 
@@ -60,7 +65,11 @@ def normalise(text: str) -> str:
 def with_title(title: str, text: str) -> str:
     """A headline and its text as one, without saying the same twice; both normalised.
 
+    The headline goes where `TITLE_REPEATED` of its character bigrams stand in the text, too.
+
     >>> with_title("银行破产?", "银行破产?假的"), with_title("快讯", "银行破产?假的")
     ('银行破产?假的', '快讯 银行破产?假的')
     """
-    return text if title[:20] in text else f"{title} {text}".strip()
+    said, known = bigrams(title), bigrams(text)
+    repeated = len(said & known) >= TITLE_REPEATED * len(said)
+    return text if repeated and text else f"{title} {text}".strip()

@@ -110,7 +110,8 @@ def _parse(number: int, line: bytes) -> dict[str, Any]:
         return {"error": f"line {number}: not JSON: {error}"}
     if not isinstance(row, dict):
         return {"error": f"line {number}: not an object but {type(row).__name__}"}
-    row.pop("error", None)
+    for answer in ("error", "institution_negative", "institution_negative_probability"):
+        row.pop(answer, None)  # of an earlier run
     if not isinstance(row.get("text"), str):
         return {**row, "error": f"line {number}: text: must be a string"}
     for field in ("title", "institution"):

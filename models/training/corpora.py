@@ -140,11 +140,17 @@ def _company_news(path: Path) -> Iterator[Example]:
             INSTITUTION_NEGATIVE: int(polarity == "negative"),
         }
         text = with_title(normalise(row["标题"]), normalise(row["正文"]))
-        yield Example(text, "news", labels, normalise(row["公司"]), two_class=True)
+        yield Example(text, "news", labels, normalise(row["公司"]) or None, two_class=True)
 
 
 def _own(path: Path) -> Iterator[Example]:
-    for row in bank_texts(path, seed=0, limit_per_template=BANK_TEXTS_PER_TEMPLATE):
+    try:
+        rows = bank_texts(path, seed=0, limit_per_template=BANK_TEXTS_PER_TEMPLATE)
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # which names the file and the place in it
+        raise CorpusError(str(error)) from error
+    for row in rows:
         labels = {POLARITY: label_index(POLARITY, row.polarity, str(path))}
         if row.emotion is not None:
             labels[EMOTION] = label_index(EMOTION, row.emotion, str(path))

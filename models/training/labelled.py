@@ -13,7 +13,7 @@ from wanglou.models.training.example import Example
 
 
 def labelled_lines(example: Example) -> Iterator[dict[str, Any]]:
-    """One line, or two: an event is asked with its institution named, and without.
+    """One line, or two: an event is asked with its institution named, and without; none unlabelled.
 
     >>> rows = labelled_lines(Example("A行被罚", "finese", {"event_type": 9}, "A行"))
     >>> [(row["source"], row["event_type"], "institution" in row) for row in rows]
@@ -22,6 +22,8 @@ def labelled_lines(example: Example) -> Iterator[dict[str, Any]]:
     labels: dict[str, Any] = {head: HEADS[head][label] for head, label in example.labels.items()}
     if INSTITUTION_NEGATIVE in labels:
         labels[INSTITUTION_NEGATIVE] = labels[INSTITUTION_NEGATIVE] == "true"
+    if not labels:
+        return
     line = {"text": example.text, "source": example.source}
     if example.institution is None:
         yield line | labels

@@ -84,7 +84,7 @@ class Texts:
         return split(rows) if corpus.hold_out else (rows, [])
 
     def _file(self, name: str, format_name: str, places: Places) -> list[Example]:
-        own = Path(name).parts[0] == HERE or name.startswith("./")
+        own = name.startswith(f"{HERE}/")
         path = (places.recipe.parent if own else places.data) / name
         examples = read_corpus(path, format_name)
         self.manifest.append(Source(name, len(examples), sha256(path)))

@@ -166,7 +166,8 @@ def test_an_empty_board_can_be_drawn() -> None:
     [
         ({"fear": 3, "angry": 2}, 5, "恐惧 60%"),
         ({"fear": 1, "neutral": 99}, 100, "恐惧 1%"),
-        ({"fear": 2, "angry": 2}, 6, "恐惧 33%"),
+        ({"fear": 2, "angry": 2}, 6, "愤怒 33%"),  # ties: the first listed
+        ({"a word of a later release": 9, "sad": 1}, 10, "悲伤 10%"),
         ({"neutral": 4}, 4, "无情绪"),
         ({}, 4, "无情绪"),
         ({}, 0, "无情绪"),

@@ -171,6 +171,18 @@ def test_without_the_model_every_text_is_neutral() -> None:
     assert about_nobody.institution_negative is None
 
 
+def test_the_model_is_loaded_as_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, dict[str, object]]] = []
+    monkeypatch.setattr(
+        "wanglou.models.bert_opinion.BertOpinion",
+        lambda path, **options: asked.append((path, options)),
+    )
+    load_model(ModelSettings(path=tmp_path, precision="float32", threads=3, windows=2))
+    assert asked == [(tmp_path, {"precision": "float32", "threads": 3, "windows": 2})]
+
+
 def test_a_model_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"model folder {tmp_path} has no config.json"):
         load_model(ModelSettings(path=tmp_path))

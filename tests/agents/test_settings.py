@@ -133,6 +133,8 @@ def test_several_brokers_may_be_named() -> None:
         ("MODEL__ENABLED", "perhaps", "model.enabled", "boolean"),
         ("MODEL__PRECISION", "int8", "model.precision", "'float32' or 'bfloat16'"),
         ("MODEL__THREADS", "0", "model.threads", "greater than or equal to 1"),
+        ("MODEL__WINDOWS", "0", "model.windows", "greater than or equal to 1"),
+        ("MODEL__WINDOWS", "65", "model.windows", "less than or equal to 64"),
         ("WORKER__PORT", "65536", "worker.port", "equal to 65535"),
         ("WORKER__PORT", "0", "worker.port", "greater than or equal to 1"),
         ("WORKER__BATCH_MESSAGES", "0", "worker.batch_messages", "greater than or equal to 1"),

@@ -275,7 +275,8 @@ class AllNegative(Always):
 class ByWord:
     """A model that goes by a word each, so that a test decides by its texts.
 
-    What it finds has .8, the rest the others in equal parts. 坏 right before a name blames it.
+    What it finds has .8, the rest the others in equal parts. 坏 also blames the institution, unless
+    好 stands right before its name.
     """
 
     POLARITIES: Mapping[str, Polarity] = {"坏": Polarity.NEGATIVE, "好": Polarity.POSITIVE}
@@ -293,12 +294,13 @@ class ByWord:
     def _opinion(self, passage: Passage) -> Opinion:
         polarity = self._by(self.POLARITIES, passage.text, Polarity.NEUTRAL, list(Polarity))
         emotion = self._by(self.EMOTIONS, passage.text, Emotion.NEUTRAL, list(Emotion))
-        blamed = any(f"坏{name}" in passage.text for name in passage.names)
+        praised = any(f"好{name}" in passage.text for name in passage.names)
+        blamed = "坏" in passage.text and not praised
         return Opinion(
             polarity=PolarityProbabilities(**polarity),
             emotion=EmotionProbabilities(**emotion),
             event_type=self._by(self.EVENT_TYPES, passage.text, NO_EVENT, EVENT_TYPES),
-            institution_negative=(0.8 if blamed else 0.2) if passage.names else None,
+            institution_negative=(0.8 if blamed else 0.1) if passage.names else None,
         )
 
     @staticmethod

@@ -255,11 +255,21 @@ def test_stretch_around_the_name_is_read_too(narrow: Path) -> None:
     assert flat(unnamed) == pytest.approx(mean_of(model.read(passages_of(HEAD, END))), abs=1e-4)
 
 
-def test_no_text_is_read_more_than_four_times(narrow: Path) -> None:
-    model = open_model(narrow)
-    shapes = watched(model)
-    model.read([Passage(("银行" + "坏" * 60) * 1000, ("银行",))])
-    assert windows_read(shapes) == 4
+def test_no_text_is_read_more_often_than_allowed(narrow: Path) -> None:
+    long = Passage(("银行" + "坏" * 60) * 1000, ("银行",))
+    for allowed, model in (
+        (bert_opinion.WINDOWS, open_model(narrow)),
+        (7, BertOpinion(narrow, windows=7)),
+    ):
+        shapes = watched(model)
+        model.read([long])
+        assert windows_read(shapes) == allowed
+
+
+def test_one_window_is_the_head(narrow: Path) -> None:
+    model = BertOpinion(narrow, precision="float32", windows=1)
+    long, head = model.read([Passage(HEAD + "银行" + END, ("银行",)), Passage(HEAD, ("银行",))])
+    assert long == head
 
 
 # --- the institution

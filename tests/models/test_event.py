@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.models.builders import at, minute_at, parameters, scored
-from wanglou.models.event import EventState, add_mention, depth_of
+from wanglou.models.event import EventState, add_mention, depth_of, negativity
 from wanglou.models.reach import Audience
 from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.risk import Level
@@ -64,6 +64,33 @@ def test_bucket_sums_probabilities_not_polarities() -> None:
     bucket = event.buckets[minute_at(0)]
     assert (bucket.mentions, bucket.negative) == (2, 1.0)
     assert event.negative == 1
+
+
+@pytest.mark.parametrize(
+    ("towards", "inherited", "expected"),
+    [
+        (0.125, False, 0.125),  # the text is negative, but not about the institution
+        (0.875, False, 0.875),
+        (0.0, False, 0.0),
+        (None, False, 0.625),  # no model
+        (0.125, True, 0.625),  # a comment that names nobody
+        (None, True, 0.625),
+    ],
+)
+def test_negativity_is_towards_the_institution_where_the_text_names_it(
+    towards: float | None, inherited: bool, expected: float
+) -> None:
+    mention = scored(negative=0.625, institution_negative_probability=towards, inherited=inherited)
+    assert negativity(mention) == expected
+    event = event_of(mention)
+    assert event.negative == (expected >= 0.5)
+    assert event.source_weight == (0.5 if expected >= 0.5 else 0.0)
+    assert event.buckets[minute_at(0)].negative == expected
+
+
+@pytest.mark.parametrize(("probability", "counted"), [(0.4999, 0), (0.5, 1), (0.51, 1)])
+def test_mention_is_negative_from_one_half_on(probability: float, counted: int) -> None:
+    assert event_of(scored(institution_negative_probability=probability)).negative == counted
 
 
 def test_duplicate_counts_as_a_mention_but_not_as_a_cluster() -> None:

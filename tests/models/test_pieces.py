@@ -12,7 +12,6 @@ from wanglou.models.opinion import Passage
 from wanglou.models.pieces import (
     BEGIN,
     END,
-    MOST_WINDOWS,
     PAD,
     PieceEncoder,
     Pieces,
@@ -156,7 +155,7 @@ def test_first_window_is_the_head_or_around_the_first_name(
 def test_text_that_fits_is_one_window(
     length: int, marked: list[int], expected: list[list[int]]
 ) -> None:
-    assert [part.ids for part in windows(pieces(length, *marked), SIZE)] == expected
+    assert [part.ids for part in windows(pieces(length, *marked), SIZE, 4)] == expected
 
 
 @pytest.mark.parametrize(
@@ -182,27 +181,40 @@ def test_text_that_fits_is_one_window(
 def test_windows_of_a_long_text_are_head_names_and_end(
     marked: list[int], expected: list[int]
 ) -> None:
-    parts = windows(pieces(100, *marked), SIZE)
+    parts = windows(pieces(100, *marked), SIZE, 4)
     assert starts(parts) == expected
     assert all(len(part.ids) == ROOM for part in parts)
 
 
-@given(st.integers(0, 200), st.sets(st.integers(0, 199), max_size=12), st.integers(4, 40))
-@example(100, {16}, 18)
-@example(5, {4}, 6)
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(1, [0]), (2, [0, 36]), (3, [0, 36, 56]), (4, [0, 36, 56, 84]), (9, [0, 36, 56, 84])],
+)
+def test_fewer_windows_are_the_head_then_names_then_the_end(most: int, expected: list[int]) -> None:
+    assert starts(windows(pieces(100, 40, 60), SIZE, most)) == expected
+
+
+@given(
+    st.integers(0, 200),
+    st.sets(st.integers(0, 199), max_size=12),
+    st.integers(4, 40),
+    st.integers(1, 6),
+)
+@example(100, {16}, 18, 4)
+@example(5, {4}, 6, 4)
 def test_any_windows_are_few_true_and_hold_what_matters(
-    length: int, marked: set[int], size: int
+    length: int, marked: set[int], size: int, most: int
 ) -> None:
     whole = pieces(length, *marked)
-    parts = windows(whole, size)
-    assert 1 <= len(parts) <= MOST_WINDOWS
+    parts = windows(whole, size, most)
+    assert 1 <= len(parts) <= most
     for part in parts:
         assert len(part.ids) <= size - 2
         first = part.ids[0] if part.ids else 0
         assert part == whole.window(first, len(part.ids) + 2)
     assert len({tuple(part.ids) for part in parts}) == len(parts)
     assert parts[0] == whole.window(0, size)
-    if len(parts) < MOST_WINDOWS:
+    if len(parts) < most:
         read = {number for part in parts for number in part.ids}
         assert read >= {place for place in marked if place < length}
         assert length == 0 or length - 1 in read

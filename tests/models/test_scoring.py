@@ -133,7 +133,7 @@ def test_text_of_the_original_decides_every_answer() -> None:
 
 def test_model_is_asked_about_the_mention_s_own_institution() -> None:
     model = ByWord()
-    text = "坏云汀银行,和兴银行还行"
+    text = "坏云汀银行,好和兴银行"
     both = [deduped(text), deduped(text, institution="yunting")]
     about_hexing, about_yunting = score(model, *both)
     assert model.asked == [

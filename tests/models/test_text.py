@@ -177,10 +177,14 @@ def test_title_is_said_once(title: str, text: str, joined: str) -> None:
     assert with_title(title, text) == joined
 
 
-def test_title_that_was_cut_elsewhere_is_known_by_its_head() -> None:
+def test_title_that_the_text_repeats_goes_however_it_was_cut_or_quoted() -> None:
     head = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉"
-    assert with_title(f"{head}……", f"{head}戌亥") == f"{head}戌亥"
-    assert with_title(f"{head[:-1]}…", f"{head}戌亥") == f"{head[:-1]}… {head}戌亥"
+    assert with_title(f'"{head[:9]}"{head[9:]}……', f"{head}戌亥") == f"{head}戌亥"
+
+
+def test_title_that_names_somebody_else_stays() -> None:
+    title, text = "系统瘫痪一整天:和兴银行", "系统瘫痪一整天:储户在门口等到天黑"
+    assert with_title(title, text) == f"{title} {text}"
 
 
 @given(noisy, noisy)

@@ -78,6 +78,7 @@ def save_model(
     if constant:
         with torch.no_grad():
             for name, head in network.heads.items():
+                assert isinstance(head, torch.nn.Linear)
                 head.weight.zero_()
                 head.bias.copy_(torch.tensor([log(share) for share in SAID[name]]))
     save_network(folder, network, pieces, temperatures=dict(temperatures))

@@ -34,7 +34,7 @@ PIECES = 24
 CORPORA: list[dict[str, Any]] = [
     {"train": "sentiment/train.jsonl", "dev": "sentiment/dev.jsonl", "format": "sentiment"},
     {"train": "topic/events.jsonl", "format": "event_type"},
-    {"train": "topic/subjects.jsonl", "format": "negative_subject", "rows": 30},
+    {"train": "topic/subjects.jsonl", "format": "negative_subject", "rows": 15},
     {"train": "extra/comments.csv", "format": "two_class", "weight": 0.5, "hold_out": False},
 ]
 
@@ -176,8 +176,8 @@ def write_data(folder: Path) -> Path:
             for number in range(count)
         ]
 
-    write_lines(folder / "sentiment/train.jsonl", posts(120))
-    write_lines(folder / "sentiment/dev.jsonl", posts(60))
+    write_lines(folder / "sentiment/train.jsonl", posts(60))
+    write_lines(folder / "sentiment/dev.jsonl", posts(36))
     types = HEADS[EVENT_TYPE]
     events = [
         {
@@ -185,7 +185,7 @@ def write_data(folder: Path) -> Path:
             "event_type": types[number % 4],
             "subject": BANK if number % 3 else None,
         }
-        for number in range(60)
+        for number in range(40)
     ]
     write_lines(folder / "topic/events.jsonl", events)
     subjects = [
@@ -195,10 +195,10 @@ def write_data(folder: Path) -> Path:
             "entities": f"{BANK};{OTHER_BANK}",
             "negative_entities": BANK,
         }
-        for _ in range(40)
+        for _ in range(20)
     ]
     write_lines(folder / "topic/subjects.jsonl", subjects)
-    comments = [f"{number % 2},{'坏好'[number % 2]}{filling(generator)}" for number in range(40)]
+    comments = [f"{number % 2},{'坏好'[number % 2]}{filling(generator)}" for number in range(20)]
     write_lines(folder / "extra/comments.csv", ["label,text", *comments])
     return folder
 

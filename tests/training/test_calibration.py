@@ -32,10 +32,10 @@ def sampled(logits: Tensor, true_temperatures: dict[str, float]) -> list[Item]:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_temperature_of_sampled_labels_is_found(temperature: float) -> None:
-    logits = drawn_logits(20_000)
+    logits = drawn_logits(8000)
     fitted = temperatures(logits, sampled(logits, {POLARITY: temperature, EMOTION: 1.5}))
-    assert fitted[POLARITY] == pytest.approx(temperature, rel=0.05)
-    assert fitted[EMOTION] == pytest.approx(1.5, rel=0.05)
+    assert fitted[POLARITY] == pytest.approx(temperature, rel=0.07)
+    assert fitted[EMOTION] == pytest.approx(1.5, rel=0.07)
     assert {fitted[head] for head in HEADS if head not in {POLARITY, EMOTION}} == {1}
 
 

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from tests.training.builders import network
-from wanglou.models.network import HEADS
+from wanglou.models.network import HEADS, load_network
 from wanglou.models.training.checkpoint import (
     WEIGHTS,
     load_checkpoint,
-    load_network,
     load_soft_labels,
     save_atomically,
     save_checkpoint,
@@ -23,7 +22,7 @@ from wanglou.models.training.checkpoint import (
 def test_network_comes_back_in_half_precision(tmp_path: Path) -> None:
     saved = network()
     save_network(tmp_path / "new" / "folder", saved, 24)
-    loaded = load_network(tmp_path / "new" / "folder")
+    loaded = load_network(tmp_path / "new" / "folder", torch.float32)
     assert not loaded.training
     for name, tensor in saved.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor.half().float())
@@ -33,7 +32,7 @@ def test_second_trip_loses_nothing(tmp_path: Path) -> None:
     for folder, net in (("a", network()), ("b", network(seed=4))):
         save_network(tmp_path / folder, net, 24)
     assert (tmp_path / "a" / WEIGHTS).read_bytes() != (tmp_path / "b" / WEIGHTS).read_bytes()
-    save_network(tmp_path / "b", load_network(tmp_path / "a"), 24)
+    save_network(tmp_path / "b", load_network(tmp_path / "a", torch.float32), 24)
     assert (tmp_path / "a" / WEIGHTS).read_bytes() == (tmp_path / "b" / WEIGHTS).read_bytes()
 
 

@@ -12,6 +12,7 @@ from wanglou.models.network import EMOTION, EVENT_TYPE, HEADS, INSTITUTION_NEGAT
 from wanglou.models.training import corpora
 from wanglou.models.training.corpora import READERS, read_corpus, sha256
 from wanglou.models.training.example import CorpusError, Example
+from wanglou.models.training.recipe import DEFAULT_RECIPE
 
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 
@@ -84,6 +85,35 @@ def test_spaces_of_a_segmentation_are_removed(tmp_path: Path) -> None:
     assert example.text == "今天去银行用good app转账,真快"
 
 
+def test_seven_emotions_are_two_polarities_or_none(tmp_path: Path) -> None:
+    lines = [f"第{number}条,{number}\n" for number in range(7)]
+    examples = read_corpus(
+        write_csv(tmp_path / "a.csv", "text,label\n" + "".join(lines)), "seven_emotions"
+    )
+    assert all(example.two_class for example in examples)
+    assert {example.text: example.labels[POLARITY] for example in examples} == {
+        "第0条": NEGATIVE,
+        "第1条": NEGATIVE,
+        "第2条": POSITIVE,
+        "第4条": POSITIVE,  # 3 is surprise
+        "第5条": NEGATIVE,
+        "第6条": NEGATIVE,
+    }
+
+
+def test_company_news_is_about_its_company(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "a.csv",
+        ",公司,正负面,标题,正文\n1,甲行,0,甲行被罚,甲行被罚五万元\n2,,1,快讯,盈利了\n",
+    )
+    negative = {POLARITY: NEGATIVE, INSTITUTION_NEGATIVE: 1}
+    positive = {POLARITY: POSITIVE, INSTITUTION_NEGATIVE: 0}
+    assert read_corpus(path, "company_news") == [
+        Example("甲行被罚五万元", "news", negative, "甲行", two_class=True),
+        Example("快讯 盈利了", "news", positive, None, two_class=True),
+    ]
+
+
 def test_own_texts_have_labels_of_several_heads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +144,23 @@ def test_own_texts_have_labels_of_several_heads(
             "和兴银行",
         ),
     ]
+
+
+def test_the_shipped_own_texts_are_read() -> None:
+    examples = read_corpus(DEFAULT_RECIPE.with_name("bank_texts.yaml"), "own")
+    assert {head for example in examples for head in example.labels} == {*HEADS}
+    for example in examples:
+        assert (INSTITUTION_NEGATIVE in example.labels) == (example.institution is not None)
+        assert example.institution is None or example.institution in example.text
+
+
+def test_problem_of_own_texts_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    with pytest.raises(CorpusError, match=re.escape(f"{path}: No such file")):
+        read_corpus(path, "own")
+    path.write_text("kinds: 3", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"own\.yaml, kinds: Input should be"):
+        read_corpus(path, "own")
 
 
 def test_unlabelled_texts_have_no_labels(tmp_path: Path) -> None:
@@ -167,8 +214,8 @@ def test_a_bad_line_is_named(tmp_path: Path, format_name: str, line: object, pro
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", ":1: header lacks 'text' or 'label'"),
-        ("label,words\n1,好\n", ":1: header lacks 'text' or 'label'"),
+        ("", ":1: header lacks label, text"),
+        ("label,words\n1,好\n", ":1: header lacks text"),
         ('label,text\n1,"a\nb"\n2,好\n', ":4: label '2' is none of -1, 0, 1"),
         ("text,label\n好\n", ":2: label '' is none of -1, 0, 1"),
     ],

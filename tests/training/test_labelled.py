@@ -35,6 +35,11 @@ def test_event_is_asked_with_its_institution_and_without() -> None:
     }
 
 
+def test_text_without_labels_measures_nothing() -> None:
+    assert list(labelled_lines(Example("好", "微博"))) == []
+    assert list(labelled_lines(Example("甲行好", "微博", {}, "甲行"))) == []
+
+
 def test_file_has_a_line_each(tmp_path: Path) -> None:
     path = tmp_path / "new" / "dev.jsonl"
     write_labelled(path, [Example("好\n", "论坛", {POLARITY: 2})] * 2)

@@ -19,9 +19,10 @@ from tests.training.builders import (
 )
 from wanglou.models.network import POLARITY, OpinionNetwork
 from wanglou.models.pieces import PieceEncoder
+from wanglou.models.training import loop
 from wanglou.models.training.drawing import Drawer, class_weights
 from wanglou.models.training.example import Example
-from wanglou.models.training.loop import AVERAGED_STEPS, Machine, StageRun
+from wanglou.models.training.loop import Machine, StageRun
 from wanglou.models.training.measuring import HeldOut
 from wanglou.models.training.predicting import by_head, predict
 from wanglou.models.training.recipe import RecipeError, Stage
@@ -67,7 +68,7 @@ def accuracy(net: OpinionNetwork, pieces: PieceEncoder) -> float:
 def test_a_stage_learns(pieces: PieceEncoder, tmp_path: Path) -> None:
     net = network()
     before = accuracy(net, pieces)
-    after = accuracy(trained(stage_run(pieces, net, epochs=12), pieces, tmp_path), pieces)
+    after = accuracy(trained(stage_run(pieces, net, epochs=6), pieces, tmp_path), pieces)
     assert before < 0.7
     assert after > 0.95
 
@@ -77,7 +78,7 @@ def test_word_embeddings_are_trained_only_where_wanted(
     pieces: PieceEncoder, tmp_path: Path, embeddings: bool
 ) -> None:
     net = network()
-    run = stage_run(pieces, net, epochs=6, train_embeddings=embeddings)
+    run = stage_run(pieces, net, epochs=3, train_embeddings=embeddings)
     changed = {
         name: not torch.equal(tensor, network().state_dict()[name])
         for name, tensor in trained(run, pieces, tmp_path).state_dict().items()
@@ -87,27 +88,35 @@ def test_word_embeddings_are_trained_only_where_wanted(
     assert changed["bert.encoder.layer.0.output.dense.weight"]
 
 
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights go into their mean after two steps."""
+    monkeypatch.setattr(loop, "AVERAGED_STEPS", 2)
+
+
+@pytest.mark.usefixtures("looks_often")
 def test_what_is_kept_is_a_running_mean_of_the_weights(
     pieces: PieceEncoder, tmp_path: Path
 ) -> None:
     net = network()
     start = net.heads[POLARITY].weight.detach().clone()
-    run = stage_run(pieces, net, epochs=AVERAGED_STEPS, batch_pieces=4096)  # a step an epoch
+    run = stage_run(pieces, net, epochs=2, batch_pieces=4096)  # a step an epoch
     kept = trained(run, pieces, tmp_path).heads[POLARITY].weight
     end = net.heads[POLARITY].weight
     assert not torch.equal(start, end)
     torch.testing.assert_close(kept, (start + 10 * end) / 11)
 
 
+@pytest.mark.usefixtures("looks_often")
 def test_without_averaging_the_last_look_is_kept(pieces: PieceEncoder, tmp_path: Path) -> None:
     net = network()
-    run = stage_run(pieces, net, epochs=AVERAGED_STEPS, batch_pieces=4096, averaging=0)
+    run = stage_run(pieces, net, epochs=2, batch_pieces=4096, averaging=0)
     kept = trained(run, pieces, tmp_path)
     assert torch.equal(kept.heads[POLARITY].weight, net.heads[POLARITY].weight)
 
 
 def test_texts_without_labels_are_borne(pieces: PieceEncoder, tmp_path: Path) -> None:
-    unlabelled = [Example(FILLING[: number % 20 + 1], "微博") for number in range(200)]
+    unlabelled = [Example(FILLING[: number % 20 + 1], "微博") for number in range(100)]
     run = stage_run(pieces, network(), [*EXAMPLES[:1], *unlabelled])
     trained(run, pieces, tmp_path)
 
@@ -119,10 +128,9 @@ def test_a_student_learns_from_soft_labels_alone(pieces: PieceEncoder, tmp_path:
         logits = torch.zeros(33)
         logits[example.labels[POLARITY]] = 5
         soft[soft_key(example.text, None)] = logits
-    distillation = {"teachers": ["teacher"], "weight": 1}
-    run = stage_run(
-        pieces, network(), rows, soft=soft, **STUDENT | {"distillation": distillation, "epochs": 12}
-    )
+    alone = {"teachers": ["teacher"], "weight": 1}
+    fields = STUDENT | {"distillation": alone, "epochs": 6}
+    run = stage_run(pieces, network(), rows, soft=soft, **fields)
     assert accuracy(trained(run, pieces, tmp_path), pieces) > 0.95
 
 

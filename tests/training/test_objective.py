@@ -62,7 +62,7 @@ def test_two_class_text_says_nothing_about_neutral(seed: int, smoothing: float, 
     two = cross_entropy(
         logits[POLARITY][:, [0, 2]], torch.tensor([label // 2]), label_smoothing=smoothing
     )
-    assert loss.item() == pytest.approx(float(two), rel=1e-5, abs=1e-5)
+    assert loss.item() == pytest.approx(two.item(), rel=1e-5, abs=1e-5)
     loss.backward()
     gradient = logits[POLARITY].grad
     assert gradient is not None
@@ -84,7 +84,7 @@ def test_two_class_text_learns_its_other_heads_as_any() -> None:
     logits, rows = drawn_logits(1), [item({INSTITUTION_NEGATIVE: 1}, two_class=True)]
     expected = cross_entropy(logits[INSTITUTION_NEGATIVE], torch.tensor([1]))
     loss = hard_loss(logits, rows, even_weights(rows), 0)
-    assert loss.item() == pytest.approx(float(expected))
+    assert loss.item() == pytest.approx(expected.item())
 
 
 def test_texts_without_label_give_nothing() -> None:

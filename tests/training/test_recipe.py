@@ -52,10 +52,11 @@ SECOND = STUDENT | {"start": ENCODER}
         ),
         (
             {"corpora": [CORPORA[0], CORPORA[1] | {"format": "xml"}]},
-            "corpora[1]: format 'xml' is none of sentiment, emotion, ",
+            "corpora[1].format: is none of sentiment, emotion, ",
         ),
         ({"corpora": [CORPORA[0] | {"rows": 0}]}, "corpora[0].rows: Input should be greater"),
         ({"corpora": [{"format": "own"}]}, "corpora[0].train: Field required"),
+        ({"unseen": [{"file": "a", "format": "x"}]}, "unseen[0].format: is none of sentiment"),
         ({"unmark": 1.5}, "unmark: Input should be less than or equal to 1 (got 1.5)"),
         ({"piece": 128}, "piece: Extra inputs are not permitted"),
     ],
