@@ -1,4 +1,4 @@
-"""Intake: from raw bytes to valid, normalised mentions, one per institution named."""
+"""Intake: from raw bytes to valid, normalised, masked mentions, one per institution named."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from wanglou.models.masking import mask, mask_url
 from wanglou.models.state import KeyedState
 from wanglou.models.text import normalise, with_title
 from wanglou.models.watchlist import InstitutionFinder, Watchlist
@@ -132,7 +133,8 @@ class IntakeStep:
             return raw
         text = with_title(normalise(raw.title or ""), normalise(raw.text))
         answered = self._answered(raw)
-        named = self._finder.find(text)
+        named = self._finder.find(text)  # in what was written: no replacement names anyone
+        text = mask(text)
         institutions = named or (answered.institutions if answered else ())
         minute = minute_of(raw.published_at)
         self._state.observe(minute)
@@ -150,7 +152,7 @@ class IntakeStep:
                 kind=raw.kind,
                 text=text,
                 context=answered.text if answered else None,
-                url=raw.url,
+                url=None if raw.url is None else mask_url(raw.url),
                 author=author,
                 published_at=raw.published_at,
                 collected_at=collected_at,

@@ -475,6 +475,75 @@ def test_text_that_names_forty_institutions_makes_forty_mentions() -> None:
     assert {mention.id for mention in outcome} == {"weibo:1"}
 
 
+# --- what gives away a person (how it is told from other numbers: test_masking)
+
+
+def test_numbers_of_persons_are_masked_in_title_and_text() -> None:
+    mention = outcome_of(
+        title="求助 ①３９ 7777-7777",
+        text="和興銀行卡６２00 0000 0000 0005被盜刷,身份证990101199001010\u200b06X,邮箱 a7@b.com",
+    )
+    assert mention.text == ("求助 [手机号] 和兴银行卡[银行卡号]被盗刷,身份证[身份证号],邮箱 [邮箱]")
+
+
+def test_public_lines_and_order_numbers_stay() -> None:
+    text = "和兴银行95588,400-777-7777,订单20240115123456789,亏了13,977元"
+    assert outcome_of(text=text).text == text
+
+
+def test_number_over_the_end_of_title_is_found_as_the_text_stands() -> None:
+    assert outcome_of(title="电话", text="13977777777").text == "电话 [手机号]"
+
+
+def test_institution_is_found_by_what_was_written() -> None:
+    watchlist = Watchlist.model_validate(
+        {
+            "institutions": [
+                {"id": "digits", "name": "数字银行", "aliases": ["95577", "13977777777"]},
+                {"id": "words", "name": "文字银行", "aliases": ["手机号", "银行卡号"]},
+            ]
+        }
+    )
+    step = IntakeStep(watchlist, AUTHOR_KEY, rules().intake_state(), clock=lambda: NOW)
+    for offset, text in enumerate(["打95577", "打13977777777", "卡6200000000000005和95577"]):
+        value = raw_bytes(id=str(offset), text=text)
+        mention = accepted(step.process(value, offset=offset, received_at=NOW))
+        assert mention.institution == "digits"
+
+
+def test_nothing_that_leaves_intake_carries_a_persons_number(partition: Partition) -> None:
+    phone, card = "13977777777", "6200000000000005"
+    text = f"和兴银行的人打{phone}要我的卡号{card}"
+    url = f"https://a.cn/p/4464336942156713?from={phone}#{card}"
+    author = {"id": phone, "name": phone}
+    (root,) = partition.take(id="root", text=text, title=phone, url=url, author=author)
+    (comment,) = partition.take(id="c", text=f"加我{phone}", root_id="root", author=author)
+    topic = StateTopic(Thread)
+    topic.store(partition.state)
+    stored = partition.state.get("root")
+    assert stored is not None
+    for said in (root.to_json().decode(), comment.to_json().decode(), repr(stored)):
+        assert phone not in said
+        assert card not in said
+    assert root.url == "https://a.cn/p/4464336942156713?from=[手机号]#[银行卡号]"
+    assert comment.context == "和兴银行的人打[手机号]要我的卡号[银行卡号]"
+    assert comment.text == "加我[手机号]"
+
+
+def test_context_is_masked_before_it_is_cut(partition: Partition) -> None:
+    text = "和兴银行" + "钱" * (CONTEXT_CHARACTERS - 9) + "13977777777"
+    partition.take(id="root", text=text)
+    (comment,) = partition.take(id="c", text="吓死了", root_id="root")
+    assert comment.context is not None
+    assert comment.context.endswith("钱[手机号]")
+
+
+def test_posts_that_differ_in_a_phone_number_only_have_one_text(partition: Partition) -> None:
+    (first,) = partition.take(id="1", text="和兴银行取不出钱,退保加13977777777")
+    (second,) = partition.take(id="2", text="和兴银行取不出钱,退保加198 7777 7777")
+    assert first.text == second.text
+
+
 # --- threads
 
 
