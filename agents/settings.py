@@ -93,8 +93,9 @@ class ModelSettings(_Section):
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )
-    windows: Annotated[int, Field(ge=1, le=64)] = Field(
-        4, description="Parts of a long text that are read; 1 reads only its head."
+    long_texts: Literal["name", "head"] = Field(
+        "name",
+        description="Read a text over 128 pieces around the institution's name, or its head.",
     )
 
 

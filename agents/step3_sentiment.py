@@ -27,7 +27,7 @@ def load_model(settings: ModelSettings) -> OpinionModel:
         settings.path,
         precision=settings.precision,
         threads=settings.threads,
-        windows=settings.windows,
+        long_texts=settings.long_texts,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from wanglou.models.network import (
     load_network,
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
-from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, windows
+from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, window_start
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
 ROWS = 16
@@ -34,9 +34,10 @@ batches of one shape they do not differ at all, so a replay gives the same alert
 CACHED_PASSAGES = 20_000
 """Passages whose opinions are kept: one inference for all near-duplicates of an original."""
 
-WINDOWS = 4
-"""Windows of a long text that are read: what matters about a bank stands at the head, around its
-name, or at the end."""
+LongTexts = Literal["name", "head"]
+"""Which 128 pieces of a longer text are read: those around the institution's first name, or always
+its head. On FinNSP the first is better (macro-F1 .865 against .836); averaging over two or four
+windows was no better than one (.859, .858)."""
 
 DECIMALS = 4
 """Digits of a probability."""
@@ -58,7 +59,7 @@ class BertOpinion:
         *,
         precision: Precision = "bfloat16",
         threads: int = 1,
-        windows: int = WINDOWS,
+        long_texts: LongTexts = "name",
     ) -> None:
         config = _check_folder(folder)
         disable_progress_bar()
@@ -67,7 +68,7 @@ class BertOpinion:
         torch.set_num_threads(1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="forward")
         self._encoder = PieceEncoder(folder)
-        self._windows = windows
+        self._seek = long_texts == "name"
         self._pieces: int = config["pieces"]
         self._temperatures: dict[str, float] = config["temperatures"]
         self._network = load_network(folder, getattr(torch, precision))
@@ -85,20 +86,15 @@ class BertOpinion:
             self._cache.popitem(last=False)
         return opinions
 
-    def _infer(self, passages: Sequence[Passage]) -> Iterator[Opinion]:
-        if not passages:
-            return
-        owners: list[int] = []
-        parts: list[Pieces] = []
-        for number, pieces in enumerate(self._encoder.encode(passages)):
-            for window in windows(pieces, self._pieces, self._windows):
-                owners.append(number)
-                parts.append(window)
-        by_passage: defaultdict[int, list[dict[str, Tensor]]] = defaultdict(list)
-        for owner, answer in zip(owners, self._forward_all(parts), strict=True):
-            by_passage[owner].append(answer)
-        for number, passage in enumerate(passages):
-            yield _opinion(by_passage[number], bool(passage.names))
+    def _infer(self, passages: Sequence[Passage]) -> list[Opinion]:
+        parts = [
+            pieces.window(window_start(pieces, self._pieces) if self._seek else 0, self._pieces)
+            for pieces in (self._encoder.encode(passages) if passages else ())
+        ]
+        return [
+            _opinion(answer, bool(passage.names))
+            for passage, answer in zip(passages, self._forward_all(parts), strict=True)
+        ]
 
     def _forward_all(self, parts: Sequence[Pieces]) -> list[dict[str, Tensor]]:
         by_length: defaultdict[int, list[int]] = defaultdict(list)
@@ -129,21 +125,19 @@ class BertOpinion:
         }
 
 
-def _opinion(answers: Sequence[dict[str, Tensor]], named: bool) -> Opinion:
-    """The opinion about a passage from the probabilities of its windows: their mean."""
-    means = {head: torch.stack([answer[head] for answer in answers]).mean(dim=0) for head in HEADS}
-    named_values = {
+def _opinion(probabilities: dict[str, Tensor], named: bool) -> Opinion:
+    values = {
         head: {
             label: round(value, DECIMALS)
-            for label, value in zip(HEADS[head], mean.tolist(), strict=True)
+            for label, value in zip(HEADS[head], row.tolist(), strict=True)
         }
-        for head, mean in means.items()
+        for head, row in probabilities.items()
     }
     return Opinion(
-        polarity=PolarityProbabilities(**named_values[POLARITY]),
-        emotion=EmotionProbabilities(**named_values[EMOTION]),
-        event_type=named_values[EVENT_TYPE],
-        institution_negative=named_values[INSTITUTION_NEGATIVE]["true"] if named else None,
+        polarity=PolarityProbabilities(**values[POLARITY]),
+        emotion=EmotionProbabilities(**values[EMOTION]),
+        event_type=values[EVENT_TYPE],
+        institution_negative=values[INSTITUTION_NEGATIVE]["true"] if named else None,
     )
 
 

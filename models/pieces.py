@@ -69,17 +69,17 @@ def _types(passage: Passage, offsets: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _pattern(name: str) -> str:
-    """Finds a name; Latin letters and digits only as a word of their own, as the watch list does."""
+    """Finds a name; one of Latin letters or digits only as a word, as the watch list does."""
     before = r"(?<![A-Za-z0-9])" if re.match(r"[A-Za-z0-9]", name) else ""
     after = r"(?![A-Za-z0-9])" if re.search(r"[A-Za-z0-9]$", name) else ""
     return before + re.escape(name) + after
 
 
-def first_window(pieces: Pieces, size: int) -> int:
-    """Where the window starts that one forward of ``size`` pieces reads of a text.
+def window_start(pieces: Pieces, size: int) -> int:
+    """Where the part of a text starts that is read, in one forward of ``size`` pieces.
 
-    The head; where the institution is named only later, a stretch around its first name, a quarter
-    of it before the name.
+    The head; where the institution is named only later, the stretch around its first name, a
+    quarter of it before the name.
     """
     room = size - SPECIAL
     if len(pieces.ids) <= room or INSTITUTION not in pieces.types:
@@ -88,27 +88,6 @@ def first_window(pieces: Pieces, size: int) -> int:
     if first < room * 3 // 4:
         return 0
     return min(first - room // 4, len(pieces.ids) - room)
-
-
-def windows(pieces: Pieces, size: int, most: int) -> list[Pieces]:
-    """The parts of a text that are read, at most ``most``, each of one forward.
-
-    A text that fits is one window. Of a longer one: the head; then each stretch around a name of
-    the institution that no window holds yet, a quarter of it before the name; then, where there
-    is room, the end.
-    """
-    room, length = size - SPECIAL, len(pieces.ids)
-    if length <= room:
-        return [pieces]
-    starts = [0]
-    for place, kind in enumerate(pieces.types):
-        if len(starts) == most:
-            break
-        if kind == INSTITUTION and not any(start <= place < start + room for start in starts):
-            starts.append(min(place - room // 4, length - room))
-    if len(starts) < most and max(starts) + room < length:
-        starts.append(length - room)
-    return [pieces.window(start, size) for start in starts]
 
 
 def stack(windows: Sequence[Pieces], length: int, rows: int | None = None) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wanglou.models.network import INSTITUTION, INSTITUTION_NEGATIVE, OUTSIDE
 from wanglou.models.opinion import Passage
-from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, first_window
+from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, window_start
 from wanglou.models.training.example import Example
 from wanglou.models.training.recipe import Recipe
 
@@ -102,7 +102,7 @@ class Drawer:
 
     def _as(self, number: int, marked: bool) -> Item:
         example, pieces, size = self._examples[number], self._pieces[number], self._recipe.pieces
-        window = pieces.window(first_window(pieces, size), size)
+        window = pieces.window(window_start(pieces, size), size)
         labels = example.labels
         if not marked:
             window = Pieces(window.ids, [OUTSIDE] * len(window.types))

@@ -179,8 +179,8 @@ def test_the_model_is_loaded_as_the_settings_say(
         "wanglou.models.bert_opinion.BertOpinion",
         lambda path, **options: asked.append((path, options)),
     )
-    load_model(ModelSettings(path=tmp_path, precision="float32", threads=3, windows=2))
-    assert asked == [(tmp_path, {"precision": "float32", "threads": 3, "windows": 2})]
+    load_model(ModelSettings(path=tmp_path, precision="float32", threads=3, long_texts="head"))
+    assert asked == [(tmp_path, {"precision": "float32", "threads": 3, "long_texts": "head"})]
 
 
 def test_a_model_folder_without_a_model_is_named(tmp_path: Path) -> None:

@@ -178,8 +178,7 @@ def test_every_batch_has_one_of_few_shapes(random: Path) -> None:
     model.read(passages_of(*("坏" * length for length in range(300))))
     assert {rows for _, rows, _ in shapes} == {bert_opinion.ROWS}
     assert {pieces for _, _, pieces in shapes} == {16, 32, 48, 64, 80, 96}
-    fits = PIECES - 2
-    assert windows_read(shapes) == 300 + (299 - fits)  # the longer ones are read twice
+    assert windows_read(shapes) == 300
 
 
 def test_equal_passages_are_read_once(random: Path) -> None:
@@ -225,50 +224,30 @@ def test_batch_larger_than_the_cache_is_answered_whole(
 
 # --- long texts
 
-HEAD, MIDDLE, END = "好坏取钱好坏取钱好坏取钱好坏", "坏" * 14, "取取取取钱钱钱钱坏坏坏坏好好"
+HEAD = "好坏取钱好坏取钱好坏取钱好坏"
+AROUND = "坏坏坏银行" + "坏" * 9  # three before the name: a quarter of fourteen
+    "好坏取钱好坏取钱好坏取钱好坏",
+    "坏坏坏银行" + "坏" * 9,
+)  # three before: a quarter of 14
 
 
-def test_opinion_of_a_long_text_is_the_mean_of_its_head_and_end(narrow: Path) -> None:
-    long, head, end = open_model(narrow).read(passages_of(HEAD + MIDDLE + END, HEAD, END))
-    assert flat(long) == pytest.approx(mean_of([head, end]), abs=1e-4)
-    assert flat(head) != pytest.approx(flat(end), abs=0.01)
+def test_long_text_is_read_around_the_first_name(narrow: Path) -> None:
+    text = HEAD + "钱" * 20 + AROUND + "钱" * 20 + "银行"
+    long, around = open_model(narrow).read([Passage(one, ("银行",)) for one in (text, AROUND)])
+    assert long == around
 
 
-def test_stretch_of_a_long_text_that_nobody_reads_says_nothing(narrow: Path) -> None:
+def test_long_text_that_names_nobody_is_read_at_its_head(narrow: Path) -> None:
     model = open_model(narrow)
     shapes = watched(model)
-    first, second = model.read(passages_of(HEAD + "坏" * 60_000 + END, HEAD + "好" * 9 + END))
-    assert first == second
-    assert windows_read(shapes) == 4
+    long, head = model.read(passages_of(HEAD + "坏" * 60_000, HEAD))
+    assert long == head
+    assert windows_read(shapes) == 2
 
 
-def test_stretch_around_the_name_is_read_too(narrow: Path) -> None:
-    model = open_model(narrow)
-    shapes = watched(model)
-    around = "坏坏坏银行" + "坏" * 9  # three before the name: a quarter of fourteen
-    text = HEAD + "钱" * 20 + around + "钱" * 20 + END
-    (long,) = model.read([Passage(text, ("银行",))])
-    assert windows_read(shapes) == 3
-    parts = model.read([Passage(part, ("银行",)) for part in (HEAD, around, END)])
-    assert flat(long) == pytest.approx(mean_of(parts), abs=1e-4)
-    (unnamed,) = model.read([Passage(text)])
-    assert flat(unnamed) == pytest.approx(mean_of(model.read(passages_of(HEAD, END))), abs=1e-4)
-
-
-def test_no_text_is_read_more_often_than_allowed(narrow: Path) -> None:
-    long = Passage(("银行" + "坏" * 60) * 1000, ("银行",))
-    for allowed, model in (
-        (bert_opinion.WINDOWS, open_model(narrow)),
-        (7, BertOpinion(narrow, windows=7)),
-    ):
-        shapes = watched(model)
-        model.read([long])
-        assert windows_read(shapes) == allowed
-
-
-def test_one_window_is_the_head(narrow: Path) -> None:
-    model = BertOpinion(narrow, precision="float32", windows=1)
-    long, head = model.read([Passage(HEAD + "银行" + END, ("银行",)), Passage(HEAD, ("银行",))])
+def test_name_is_not_looked_for_where_heads_are_asked_for(narrow: Path) -> None:
+    model = BertOpinion(narrow, precision="float32", long_texts="head")
+    long, head = model.read([Passage(HEAD + AROUND, ("银行",)), Passage(HEAD, ("银行",))])
     assert long == head
 
 

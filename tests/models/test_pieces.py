@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.tiny_model import KNOWN, SPECIAL, save_tokenizer
@@ -15,9 +15,8 @@ from wanglou.models.pieces import (
     PAD,
     PieceEncoder,
     Pieces,
-    first_window,
     stack,
-    windows,
+    window_start,
 )
 
 SIZE = 18
@@ -137,95 +136,18 @@ def test_window_has_room_for_the_special_pieces() -> None:
         (0, [], 0),
     ],
 )
-def test_first_window_is_the_head_or_around_the_first_name(
+def test_window_start_is_the_head_or_around_the_first_name(
     length: int, marked: list[int], start: int
 ) -> None:
-    assert first_window(pieces(length, *marked), SIZE) == start
-
-
-@pytest.mark.parametrize(
-    ("length", "marked", "expected"),
-    [
-        (0, [], [[]]),
-        (1, [0], [[0]]),
-        (ROOM, [3], [list(range(ROOM))]),
-        (ROOM + 1, [], [list(range(ROOM)), list(range(1, ROOM + 1))]),
-    ],
-)
-def test_text_that_fits_is_one_window(
-    length: int, marked: list[int], expected: list[list[int]]
-) -> None:
-    assert [part.ids for part in windows(pieces(length, *marked), SIZE, 4)] == expected
-
-
-@pytest.mark.parametrize(
-    ("marked", "expected"),
-    [
-        ([], [0, 84]),
-        ([3, 15], [0, 84]),  # in the head
-        ([40], [0, 36, 84]),
-        ([16], [0, 12, 84]),
-        ([40, 47], [0, 36, 84]),  # one stretch holds both
-        ([40, 51], [0, 36, 84]),
-        ([40, 52], [0, 36, 48, 84]),
-        ([15, 16], [0, 12, 84]),  # a name across the end of the head is read whole
-        ([51, 52], [0, 47, 84]),
-        ([99], [0, 84]),
-        ([88], [0, 84]),
-        ([87], [0, 83, 84]),
-        ([40, 90], [0, 36, 84]),  # the end is there already
-        ([20, 40, 60], [0, 16, 36, 56]),  # no room for the end
-        ([20, 40, 60, 80], [0, 16, 36, 56]),  # nor for a fourth name
-    ],
-)
-def test_windows_of_a_long_text_are_head_names_and_end(
-    marked: list[int], expected: list[int]
-) -> None:
-    parts = windows(pieces(100, *marked), SIZE, 4)
-    assert starts(parts) == expected
-    assert all(len(part.ids) == ROOM for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("most", "expected"),
-    [(1, [0]), (2, [0, 36]), (3, [0, 36, 56]), (4, [0, 36, 56, 84]), (9, [0, 36, 56, 84])],
-)
-def test_fewer_windows_are_the_head_then_names_then_the_end(most: int, expected: list[int]) -> None:
-    assert starts(windows(pieces(100, 40, 60), SIZE, most)) == expected
-
-
-@given(
-    st.integers(0, 200),
-    st.sets(st.integers(0, 199), max_size=12),
-    st.integers(4, 40),
-    st.integers(1, 6),
-)
-@example(100, {16}, 18, 4)
-@example(5, {4}, 6, 4)
-def test_any_windows_are_few_true_and_hold_what_matters(
-    length: int, marked: set[int], size: int, most: int
-) -> None:
-    whole = pieces(length, *marked)
-    parts = windows(whole, size, most)
-    assert 1 <= len(parts) <= most
-    for part in parts:
-        assert len(part.ids) <= size - 2
-        first = part.ids[0] if part.ids else 0
-        assert part == whole.window(first, len(part.ids) + 2)
-    assert len({tuple(part.ids) for part in parts}) == len(parts)
-    assert parts[0] == whole.window(0, size)
-    if len(parts) < most:
-        read = {number for part in parts for number in part.ids}
-        assert read >= {place for place in marked if place < length}
-        assert length == 0 or length - 1 in read
+    assert window_start(pieces(length, *marked), SIZE) == start
 
 
 @given(st.integers(0, 200), st.sets(st.integers(0, 199), max_size=12), st.integers(4, 40))
-def test_any_first_window_is_full_and_holds_the_first_name(
+def test_any_window_start_is_full_and_holds_the_first_name(
     length: int, marked: set[int], size: int
 ) -> None:
     whole = pieces(length, *marked)
-    part = whole.window(first_window(whole, size), size)
+    part = whole.window(window_start(whole, size), size)
     assert len(part.ids) == min(length, size - 2)
     there = [place for place in marked if place < length]
     assert not there or min(there) in part.ids
