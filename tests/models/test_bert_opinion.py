@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.models.tiny_model import NO_TEMPERATURE, PIECES, SAID, save_model
+from tests.models.tiny_model import NO_TEMPERATURE, SAID, save_model
 from wanglou.models import bert_opinion
 from wanglou.models.bert_opinion import BertOpinion, Precision
 from wanglou.models.evaluation import probabilities_by_head
@@ -226,9 +226,6 @@ def test_batch_larger_than_the_cache_is_answered_whole(
 
 HEAD = "好坏取钱好坏取钱好坏取钱好坏"
 AROUND = "坏坏坏银行" + "坏" * 9  # three before the name: a quarter of fourteen
-    "好坏取钱好坏取钱好坏取钱好坏",
-    "坏坏坏银行" + "坏" * 9,
-)  # three before: a quarter of 14
 
 
 def test_long_text_is_read_around_the_first_name(narrow: Path) -> None:
