@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers.utils.logging import disable_progress_bar
 
 from wanglou.models.network import (
     EMOTION,
@@ -62,7 +61,6 @@ class BertOpinion:
         long_texts: LongTexts = "name",
     ) -> None:
         config = _check_folder(folder)
-        disable_progress_bar()
         # One thread a forward, several forwards at once: the threads of one forward wait for each
         # other, and on a core that is not free that takes many times as long.
         torch.set_num_threads(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from wanglou.models.taxonomy import EVENT_TYPES
 
@@ -77,6 +78,7 @@ class OpinionNetwork(BertPreTrainedModel):
 
 def load_network(folder: Path, precision: torch.dtype) -> OpinionNetwork:
     """The network of a folder, ready to predict."""
+    disable_progress_bar()
     network: OpinionNetwork = OpinionNetwork.from_pretrained(
         folder,
         local_files_only=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from transformers import BertConfig, BertModel, PreTrainedConfig
+from transformers.utils.logging import disable_progress_bar
 
 from wanglou.models.network import OpinionNetwork
 from wanglou.models.training.recipe import RecipeError
@@ -17,6 +18,7 @@ def from_encoder(folder: Path, layers: Sequence[int], seed: int) -> OpinionNetwo
 
     Raises `RecipeError` where the encoder has no such layer.
     """
+    disable_progress_bar()
     torch.manual_seed(seed)
     whole = BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False)
     network = OpinionNetwork(_config(whole.config, layers, folder))

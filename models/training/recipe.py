@@ -41,7 +41,7 @@ class Corpus(_Part):
     dev: str | None = Field(None, description="Held-out file; without it a tenth is held out.")
     format: Annotated[str, AfterValidator(_known_format)]
     rows: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Examples drawn anew for each epoch; all where null."
+        None, description="Examples of each of its sources drawn anew an epoch; null: all."
     )
     weight: Annotated[float, Field(gt=0, le=10)] = 1.0
     hold_out: bool = Field(True, description="False trains on everything and measures nothing.")

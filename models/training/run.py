@@ -94,8 +94,8 @@ class Texts:
 def train(recipe: Recipe, places: Places, machine: Machine, console: Console) -> None:
     """Run all stages, calibrate the last, and write the model to ``places.out``.
 
-    A stage that is done is not run again. Raises `CorpusError` and `RecipeError` before any
-    training.
+    A stage that is done is not run again. Raises `CorpusError` before any training, and
+    `RecipeError` where a stage cannot start.
     """
     _require(places.encoder)
     texts = Texts(recipe, places)
