@@ -26,6 +26,9 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(minutes=5)
 """How far a collector's clock may be ahead of ours."""
 
+PERSONAL = ("text", "title", "url", "author")
+"""Fields whose wrong values no error shows: they may hold a person's number or name."""
+
 CONTEXT_CHARACTERS = 140
 """How much of a root's text its comments and reposts carry: a whole Weibo post of the old limit."""
 
@@ -68,7 +71,7 @@ published_at: Field required'
         raw = RawMention.model_validate_json(value, strict=True)
     except ValidationError as error:
         not_json = error.errors(include_url=False)[0]["type"] == "json_invalid"
-        return Rejection(Reason.NOT_JSON if not_json else Reason.INVALID, describe(error))
+        return Rejection(Reason.NOT_JSON if not_json else Reason.INVALID, describe(error, PERSONAL))
     for field, time in (("published_at", raw.published_at), ("collected_at", raw.collected_at)):
         if time is not None and not EARLIEST <= time <= now + MAX_AHEAD:
             return Rejection(

@@ -154,7 +154,7 @@ class Mention(Contract):
     platform: PlatformName = Field(description="Where it was published.")
     kind: Kind = Field(description="What sort of publication it is.")
     text: str = Field(
-        description="Title and text, normalised (NFKC, simplified, no URLs or names)."
+        description="Title and text, normalised (NFKC, simplified, no URLs or names) and masked."
     )
     context: str | None = Field(
         None, description="Text of the root or parent it answers, cut; null for a post of its own."

@@ -26,6 +26,7 @@ from tests.models.builders import (
 )
 from wanglou.models.intake import (
     CONTEXT_CHARACTERS,
+    PERSONAL,
     IntakeStep,
     Rejection,
     Thread,
@@ -141,7 +142,23 @@ def test_field_of_another_type_is_named(field: str, value: object) -> None:
     rejection = refused(raw_bytes(**{field: value}))
     assert rejection.reason is Reason.INVALID
     assert rejection.error.startswith(f"{field}: Input should be a valid ")
-    assert f"(got {value!a})" in rejection.error
+    assert (f"(got {value!a})" in rejection.error) == (field not in PERSONAL)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": 13900000000},
+        {"title": ["13900000000"]},
+        {"url": "\n13900000000"},
+        {"author": {"id": 13900000000}},
+        {"author": {"id": "7", "name": 13900000000}},
+    ],
+)
+def test_error_shows_nothing_that_could_be_personal(fields: dict[str, object]) -> None:
+    error = refused(raw_bytes(**fields)).error
+    assert error.startswith(next(iter(fields)))
+    assert "13900000000" not in error
 
 
 def test_all_problems_are_told_at_once() -> None:
