@@ -24,11 +24,12 @@ from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, window_start
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
-ROWS = 16
 LENGTH_STEP = 16
-"""Every forward has 16 rows of a multiple of 16 pieces, filled up with padding. In bfloat16 the
-probabilities of a text differ by up to .01 with the shape of the batch it happens to be in; in
-batches of one shape they do not differ at all, so a replay gives the same alerts."""
+PIECES_A_FORWARD = 512
+"""Texts are filled up to a multiple of 16 pieces, and every forward of one length has the same number
+of rows, empty ones included. In bfloat16 the probabilities of a text differ by up to .01 with the
+shape of the batch it happens to be in; in batches of one shape they do not differ at all, so a
+replay gives the same alerts."""
 
 CACHED_PASSAGES = 20_000
 """Passages whose opinions are kept: one inference for all near-duplicates of an original."""
@@ -100,9 +101,9 @@ class BertOpinion:
             size = len(part.ids) + SPECIAL
             by_length[-(-size // LENGTH_STEP) * LENGTH_STEP].append(number)
         batches = [
-            (length, numbers[start : start + ROWS])
+            (length, numbers[start : start + rows_of(length)])
             for length, numbers in by_length.items()
-            for start in range(0, len(numbers), ROWS)
+            for start in range(0, len(numbers), rows_of(length))
         ]
         answers: list[dict[str, Tensor]] = [{}] * len(parts)
         results = self._threads.map(
@@ -116,11 +117,20 @@ class BertOpinion:
     def _forward(self, parts: Sequence[Pieces], length: int) -> dict[str, Tensor]:
         """One forward of the fixed shape: probabilities of each head, parts × labels."""
         with torch.inference_mode():
-            logits = self._network(**stack(parts, length, ROWS))
+            logits = self._network(**stack(parts, length, rows_of(length)))
         return {
             head: (values[: len(parts)].float() / self._temperatures[head]).softmax(dim=1)
             for head, values in logits.items()
         }
+
+
+def rows_of(length: int) -> int:
+    """Rows of a forward of so many pieces.
+
+    >>> [rows_of(length) for length in (16, 32, 128, 512)]
+    [32, 16, 4, 1]
+    """
+    return max(1, PIECES_A_FORWARD // length)
 
 
 def _opinion(probabilities: dict[str, Tensor], named: bool) -> Opinion:

@@ -20,7 +20,7 @@ from torch import nn
 from transformers import BertForSequenceClassification
 
 from wanglou.agents.settings import WEIGHTS
-from wanglou.models.bert_opinion import ROWS
+from wanglou.models.bert_opinion import rows_of
 from wanglou.models.network import OpinionNetwork, load_network
 from wanglou.models.pieces import SPECIAL, Pieces, stack
 
@@ -72,13 +72,14 @@ def main() -> None:
     torch.set_num_threads(1)
     table = Table("model", "texts/s", "of the peer", title=f"{chosen.pieces} pieces, {cores} cores")
     table.add_row("peer: plain BERT, polarity only, float32", f"{base:.0f}", "1.00")
-    batch = inputs(chosen.pieces, ROWS)
+    rows = rows_of(chosen.pieces)
+    batch = inputs(chosen.pieces, rows)
     for name, model in (
         ("Wanglou, four heads, float32", network),
         ("Wanglou, four heads, int8", quantised(network)),
         ("Wanglou, four heads, bfloat16", load_network(chosen.weights, torch.bfloat16)),
     ):
-        speed = rate(lambda model=model: forward(model, batch), ROWS, cores)
+        speed = rate(lambda model=model: forward(model, batch), rows, cores)
         table.add_row(name, f"{speed:.0f}", f"{speed / base:.2f}")
     Console().print(table)
 
