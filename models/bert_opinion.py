@@ -26,10 +26,10 @@ from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
 LENGTH_STEP = 16
 PIECES_A_FORWARD = 512
-"""Texts are filled up to a multiple of 16 pieces, and every forward of one length has the same number
-of rows, empty ones included. In bfloat16 the probabilities of a text differ by up to .01 with the
-shape of the batch it happens to be in; in batches of one shape they do not differ at all, so a
-replay gives the same alerts."""
+"""Texts are filled up to a multiple of 16 pieces, and every forward of one length has the same
+number of rows, empty ones included. In bfloat16 the probabilities of a text differ by up to .01
+with the shape of the batch it happens to be in; in batches of one shape they do not differ at all,
+so a replay gives the same alerts."""
 
 CACHED_PASSAGES = 20_000
 """Passages whose opinions are kept: one inference for all near-duplicates of an original."""
