@@ -43,6 +43,16 @@ class OpinionModel(Protocol):
         ...
 
 
+def read_each(model: OpinionModel, passages: Sequence[Passage]) -> Sequence[Opinion | Exception]:
+    """All at once; if that fails, each alone, so that one bad text costs no other."""
+    try:
+        return model.read(passages)
+    except Exception as error:
+        if len(passages) == 1:
+            return [error]
+        return [one for passage in passages for one in read_each(model, [passage])]
+
+
 NO_EVENT = "其他"
 """The event type of a text about no event."""
 

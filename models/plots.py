@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pylopdf_fonts_zh_cn import sans_path
 
 from wanglou.models.evaluation import BINS, HEADS, HeadReport
+from wanglou.schemas.mention import Emotion
 
 fontManager.addfont(sans_path())
 
@@ -41,14 +42,7 @@ STYLE: dict[Any, Any] = {  # matplotlib's own type for it lists every key
 
 LABELS = {
     "polarity": {"negative": "负面", "neutral": "中性", "positive": "正面"},
-    "emotion": {
-        "happy": "喜悦",
-        "angry": "愤怒",
-        "sad": "悲伤",
-        "fear": "恐惧",
-        "surprise": "惊讶",
-        "neutral": "无情绪",
-    },
+    "emotion": {one.value: one.chinese for one in Emotion},
     "institution_negative": {"true": "负面", "false": "非负面"},
 }
 """What the labels are called in Chinese."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +14,7 @@ from wanglou.schemas.base import Share
 
 MIN_TERM_CHARACTERS = 2
 
-EVENT_TYPES = (
+EventType = Literal[
     "其他",
     "信批违规",
     "实控人股东变更",
@@ -37,8 +37,11 @@ EVENT_TYPES = (
     "失联跑路",
     "歇业停业",
     "公司股市异常",
-)
+]
 """What the model tells apart, as the public data (FinESE) names it."""
+
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+"""All of them, in the order of the model's outputs."""
 
 DECIMALS = 4
 """Digits of a probability."""

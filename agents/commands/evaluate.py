@@ -38,7 +38,7 @@ from wanglou.models.evaluation import (
     report_head,
     worst_mistakes,
 )
-from wanglou.models.opinion import Opinion, OpinionModel, Passage
+from wanglou.models.opinion import Opinion, OpinionModel, Passage, read_each
 from wanglou.models.scoring import likeliest
 from wanglou.models.text import normalise, with_title
 from wanglou.schemas.mention import Emotion, Polarity
@@ -258,7 +258,7 @@ def _read(model: OpinionModel, file: Path, answers: _Answers) -> Iterator[int]:
                     answers.reject(where, describe(error).removeprefix("(whole value): "))
                 else:
                     questions += _questions(parsed, where, parsed.source or file.stem)
-            opinions = _opinions(model, [question.passage for question in questions])
+            opinions = read_each(model, [question.passage for question in questions])
             for question, opinion in zip(questions, opinions, strict=True):
                 if isinstance(opinion, Exception):
                     answers.reject(question.where, f"{type(opinion).__name__}: {opinion}")
@@ -281,16 +281,6 @@ def _questions(line: _Line, where: str, source: str) -> Iterator[_Question]:
 
 def _label(negative: bool) -> str:
     return NEGATIVE if negative else NOT_NEGATIVE
-
-
-def _opinions(model: OpinionModel, passages: Sequence[Passage]) -> Sequence[Opinion | Exception]:
-    """All at once; if that fails, each alone, so that one bad text costs no other."""
-    try:
-        return model.read(passages)
-    except Exception as error:
-        if len(passages) == 1:
-            return [error]
-        return [one for passage in passages for one in _opinions(model, [passage])]
 
 
 def _write(

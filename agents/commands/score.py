@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from wanglou.agents.commands.shared import ExitCode, progress_bar, settings_with
 from wanglou.agents.step3_sentiment import load_model
-from wanglou.models.opinion import Opinion, OpinionModel, Passage
+from wanglou.models.opinion import Opinion, OpinionModel, Passage, read_each
 from wanglou.models.scoring import NEGATIVE_FROM, likeliest, most_probable
 from wanglou.models.taxonomy import TopicFinder
 from wanglou.models.text import normalise, with_title
@@ -58,7 +58,7 @@ def _score(
 ) -> Iterator[dict[str, Any]]:
     rows = [_parse(number, line) for number, line in chunk]
     passages = [_passage(row) for row in rows if "error" not in row]
-    opinions = iter(zip(passages, _read(model, passages), strict=True))
+    opinions = iter(zip(passages, read_each(model, passages), strict=True))
     for row, (number, _) in zip(rows, chunk, strict=True):
         if "error" not in row:
             passage, opinion = next(opinions)
@@ -91,16 +91,6 @@ def _answers(passage: Passage, opinion: Opinion, topics: TopicFinder) -> dict[st
         answers["institution_negative"] = negative >= NEGATIVE_FROM
         answers["institution_negative_probability"] = negative
     return answers
-
-
-def _read(model: OpinionModel, passages: Sequence[Passage]) -> Sequence[Opinion | Exception]:
-    """All at once; if that fails, each alone, so that one bad text costs no other."""
-    try:
-        return model.read(passages)
-    except Exception as error:
-        if len(passages) == 1:
-            return [error]
-        return [one for passage in passages for one in _read(model, [passage])]
 
 
 def _parse(number: int, line: bytes) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from wanglou.models.taxonomy import EventType
+
 DEFAULT = Path(__file__).with_name("bank_texts.yaml")
 """The templates that come with the project."""
 
@@ -33,30 +35,6 @@ ATTEMPTS = 4
 
 Polarity = Literal["negative", "neutral", "positive"]
 Emotion = Literal["happy", "angry", "sad", "fear", "surprise", "neutral"]
-EventType = Literal[
-    "其他",
-    "信批违规",
-    "实控人股东变更",
-    "交易违规",
-    "涉嫌非法集资",
-    "不能履职",
-    "重组失败",
-    "评级调整",
-    "业绩下滑",
-    "涉嫌违法",
-    "财务造假",
-    "涉嫌传销",
-    "涉嫌欺诈",
-    "资金账户风险",
-    "高管负面",
-    "资产负面",
-    "投诉维权",
-    "产品违规",
-    "提现困难",
-    "失联跑路",
-    "歇业停业",
-    "公司股市异常",
-]
 
 Filled = Annotated[tuple[str, ...], Field(min_length=1)]
 

@@ -188,13 +188,12 @@ def _mean(losses: Collection[float]) -> float:
 
 
 def _bar(console: Console) -> Progress:
-    columns = "{task.description}", "{task.fields[loss]}"
     return Progress(
-        TextColumn(columns[0]),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn(columns[1]),
+        TextColumn("{task.fields[loss]}"),
         console=console,
         refresh_per_second=1,
     )
