@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import count, islice
+from datetime import UTC, datetime
+from itertools import groupby, islice
 
 from wanglou.models.dedupe import DedupeStep
-from wanglou.models.intake import IntakeStep, Rejection, raw_key
+from wanglou.models.intake import IntakeStep, Rejection, SenderClock, raw_key
 from wanglou.models.opinion import OpinionModel
-from wanglou.models.risk import RiskStep
+from wanglou.models.order import BEGINNING, Position, before
+from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.mention import DedupedMention
@@ -35,11 +37,20 @@ class BacktestResult:
     """Latest state of each event that was ever open, by id."""
 
 
+@dataclass(slots=True)
+class _Placed:
+    """A line, by its number from 1, with its position."""
+
+    number: int
+    value: bytes
+    position: Position
+
+
 class Backtest:
     """Takes recorded raw mentions through intake, dedupe, scoring and risk.
 
     Keys lie on the partitions on which Kafka would put them, so that each step sees the threads,
-    institutions and clocks that its agent sees.
+    institutions and near-duplicates that its agent sees, in the order in which it sees them.
     """
 
     def __init__(
@@ -51,35 +62,60 @@ class Backtest:
         self._intake = defaultdict[int, IntakeStep](lambda: rules.intake_step(author_key))
         self._dedupe = defaultdict[int, DedupeStep](rules.dedupe_step)
         self._risk = defaultdict[int, RiskStep](rules.risk_step)
-        self._offsets = count()
+        self._lines = defaultdict[int, int](int)
+        self._clock = SenderClock()
 
     def feed(self, lines: Iterable[bytes]) -> Iterator[int]:
         """Take lines through all steps; yields how many lines each batch had."""
-        numbered = ((number, line.rstrip(b"\r\n")) for number, line in enumerate(lines, 1))
-        while batch := list(islice(numbered, BATCH)):
-            deduped = [mention for number, line in batch for mention in self._prepare(number, line)]
-            for mention in self._scoring.process(deduped):
-                self.result.counts["scored"] += 1
+        ordered = self._in_order(line.rstrip(b"\r\n") for line in lines)
+        while batch := list(islice(ordered, BATCH)):
+            deduped = [pair for line in batch for pair in self._prepare(line)]
+            scored = self._scoring.process([mention for _, mention in deduped])
+            for (position, _), mention in zip(deduped, scored, strict=True):
+                self._close(before(position.time))
                 step = self._risk[self._partition_of(mention.institution)]
-                decision = step.process(mention, offset=next(self._offsets))
-                self.result.alerts.extend(decision.alerts)
-                self.result.events.update((event.id, event) for event in decision.events)
+                self.result.counts["scored"] += 1
+                self._keep(step.process(mention, position=position))
+            self._close(before(batch[-1].position.time))
             yield len(batch)
 
-    def _prepare(self, number: int, line: bytes) -> Iterator[DedupedMention]:
+    def _in_order(self, values: Iterable[bytes]) -> Iterator[_Placed]:
+        """The lines in the order of their positions: by clock, then raw partition and offset."""
+        placed = (self._place(number, value) for number, value in enumerate(values, 1))
+        for _, same_clock in groupby(placed, lambda line: line.position.time):
+            yield from sorted(same_clock, key=lambda line: line.position)
+
+    def _place(self, number: int, value: bytes) -> _Placed:
+        clock = self._clock.after(value, datetime.now(UTC))
+        partition = self._partition_of(raw_key(value) or "")
+        offset = self._lines[partition]
+        self._lines[partition] += 1
+        time = BEGINNING.time if clock is None else clock
+        return _Placed(number, value, Position(time, partition, offset, 0))
+
+    def _close(self, position: Position) -> None:
+        for step in self._risk.values():
+            self._keep(step.close(position))
+
+    def _keep(self, decision: Decision) -> None:
+        self.result.alerts.extend(decision.alerts)
+        self.result.events.update((event.id, event) for event in decision.events)
+
+    def _prepare(self, line: _Placed) -> Iterator[tuple[Position, DedupedMention]]:
         counts = self.result.counts
         counts["raw"] += 1
-        intake = self._intake[self._partition_of(raw_key(line) or "")]
-        mentions = intake.process(line, offset=next(self._offsets), received_at=None)
+        intake = self._intake[line.position.partition]
+        mentions = intake.process(line.value, position=line.position, received_at=None)
         if isinstance(mentions, Rejection):
             counts["dead-letter"] += 1
-            self.result.rejections.append((number, mentions))
+            self.result.rejections.append((line.number, mentions))
             return
         counts["irrelevant"] += not mentions
-        for mention in mentions:
+        for part, mention in enumerate(mentions):
             counts["accepted"] += 1
             step = self._dedupe[self._partition_of(mention.institution)]
-            deduped = step.process(mention, offset=next(self._offsets))
+            position = line.position._replace(part=part)
+            deduped = step.process(mention, position=position)
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:
-                yield deduped
+                yield position, deduped

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import count
 
 from rensa import RMinHash
@@ -14,11 +13,11 @@ from wanglou.models.near_duplicate import (
     bigrams,
     jaccard,
 )
+from wanglou.models.order import Position
 from wanglou.models.phrases import PhraseFinder
 from wanglou.models.state import MINUTES_PER_HOUR, KeyedState
 from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.text import normalise
-from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, Engagement, Mention
 
 MIN_BIGRAMS = 8
@@ -92,28 +91,37 @@ class DedupeStep:
             if seen.text is not None:
                 self._remember(key, CandidateIndex.signature(bigrams(seen.text)))
 
-    def process(self, mention: Mention, *, offset: int) -> DedupedMention | None:
-        """The mention with its cluster; None for a repeat, which brings nothing new."""
+    def process(
+        self, mention: Mention, *, position: Position, again: bool = False
+    ) -> DedupedMention | None:
+        """The mention with its cluster; None for a repeat, which brings nothing new.
+
+        ``again``: it was put aside after dedupe, and comes as if for the first time.
+        """
+        self._state.observe(position.minute)
         key = f"{mention.institution}/{mention.id}"
-        if self._state.applied(key) >= offset:
+        if self._state.applied(key) >= position:
             return None
         seen = self._state.get(key)
+        if seen is not None and again:
+            kind = DedupeKind.ORIGINAL if seen.cluster_id == key else DedupeKind.DUPLICATE
+            return self._deduped(mention, seen.cluster_id, kind, mention.engagement)
         if seen is not None:
-            return self._update(key, seen, mention, offset)
-        return self._first(key, mention, offset)
+            return self._update(key, seen, mention, position)
+        return self._first(key, mention, position)
 
-    def _update(self, key: str, seen: Seen, mention: Mention, offset: int) -> DedupedMention | None:
+    def _update(
+        self, key: str, seen: Seen, mention: Mention, position: Position
+    ) -> DedupedMention | None:
         rise = change(seen.highest, mention.engagement)
         if not rose(rise):
             return None
         newer = replace(seen, highest=highest(seen.highest, mention.engagement))
-        minute = self._touched(mention.collected_at)
-        self._state.put(key, newer, offset=offset, minute=minute)
+        self._state.put(key, newer, position=position, minute=position.minute)
         return self._deduped(mention, seen.cluster_id, DedupeKind.UPDATE, rise)
 
-    def _first(self, key: str, mention: Mention, offset: int) -> DedupedMention:
+    def _first(self, key: str, mention: Mention, position: Position) -> DedupedMention:
         shingles = bigrams(mention.text)
-        minute = self._touched(mention.published_at)
         clusters = len(shingles) >= MIN_BIGRAMS
         original = None
         if clusters:
@@ -122,7 +130,7 @@ class DedupeStep:
             if original is None:
                 self._remember(key, signature)
             else:
-                self._keep_alive(original, minute, offset)
+                self._keep_alive(original, position)
         indexed = clusters and original is None
         seen = Seen(
             original or key,
@@ -130,7 +138,7 @@ class DedupeStep:
             mention.text if indexed else None,
             mention.context if indexed else None,
         )
-        self._state.put(key, seen, offset=offset, minute=minute)
+        self._state.put(key, seen, position=position, minute=position.minute)
         kind = DedupeKind.ORIGINAL if original is None else DedupeKind.DUPLICATE
         return self._deduped(mention, seen.cluster_id, kind, mention.engagement)
 
@@ -155,16 +163,12 @@ class DedupeStep:
     def _stance(self, text: str) -> frozenset[str]:
         return frozenset(match.tag for match in self._denials.find(text))
 
-    def _touched(self, time: datetime) -> int:
-        """When a key counts as touched: not before the clock, or repeats of an old post, collected
-        anew, would soon be unknown and count again."""
-        return max(minute_of(time), self._state.clock)
-
-    def _keep_alive(self, original: str, minute: int, offset: int) -> None:
+    def _keep_alive(self, original: str, position: Position) -> None:
         """Let an original live as long as its duplicates come, written at most once an hour."""
         seen, touched = self._state.get(original), self._state.minute(original)
-        if seen is not None and touched is not None and minute >= touched + MINUTES_PER_HOUR:
-            self._state.put(original, seen, offset=offset, minute=minute)
+        if seen is None or touched is None or position.minute < touched + MINUTES_PER_HOUR:
+            return
+        self._state.put(original, seen, position=position, minute=position.minute)
 
     def _deduped(
         self, mention: Mention, cluster_id: str, kind: DedupeKind, rise: Engagement

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator
@@ -18,6 +19,8 @@ from wanglou.models.scoring import NEGATIVE_FROM
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupeKind, ScoredMention
 from wanglou.schemas.risk import Evidence
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 MAX_EVIDENCE = 3
 EVIDENCE_CHARACTERS = 140
@@ -49,6 +52,8 @@ class EventState:
     assessed_through: int
     last_minute: int = 0
     sequence: int = 0
+    received_at: datetime = NEVER
+    """When the broker took the latest of its mentions."""
     levels: LevelState = field(default_factory=LevelState)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     heat: DecayingSum = field(default_factory=DecayingSum)
@@ -65,7 +70,7 @@ class EventState:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     """The hottest mention of each of the hottest clusters, by cluster id."""
     behind: bool = False
-    """Whether a mention came for a minute that had been assessed."""
+    """Whether a mention came for a minute that had been closed."""
 
     @classmethod
     def new(cls, minute: int, parameters: RiskParameters) -> EventState:
@@ -95,9 +100,14 @@ def negativity(mention: ScoredMention) -> float:
 
 def add_mention(
     event: EventState, mention: ScoredMention, *, clock: int, parameters: RiskParameters
-) -> None:
-    """Fold a scored mention into its event. ``clock`` is the partition's event minute."""
-    minute = minute_of(mention.event_time)
+) -> bool:
+    """Fold a scored mention into its event; True if it is too late for the minutes' counts.
+
+    ``clock`` is the event minute that the partition has come to. Counters that were read later
+    count from then on.
+    """
+    minute = min(minute_of(mention.event_time), clock)
+    event.received_at = max(event.received_at, mention.received_at)
     author = mention.author
     tier_weight = parameters.tiers[author.tier] if author else min(parameters.tiers.values())
     new = mention.dedupe is not DedupeKind.UPDATE
@@ -114,7 +124,7 @@ def add_mention(
     _keep_evidence(event, mention, gain)
     if not new:
         event.updates += 1
-        return
+        return False
     event.mentions += 1
     event.platforms[mention.platform] += 1
     event.emotions[mention.emotion.value] += 1
@@ -127,11 +137,12 @@ def add_mention(
         event.source_weight = max(event.source_weight, tier_weight)
     if minute < clock - parameters.lateness_minutes:
         event.late += 1
-        return
+        return True
     bucket = event.buckets.setdefault(minute, Bucket())
     bucket.mentions += 1
     bucket.negative += negativity(mention)
-    event.behind = event.behind or minute <= event.assessed_through
+    event.behind = event.behind or minute < clock
+    return False
 
 
 def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> None:

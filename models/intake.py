@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from wanglou.models.masking import mask, mask_url
+from wanglou.models.order import Position
 from wanglou.models.state import KeyedState
 from wanglou.models.text import normalise, with_title
 from wanglou.models.watchlist import InstitutionFinder, Watchlist
-from wanglou.schemas.base import minute_of
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.mention import MAX_RAW_BYTES, Author, Mention, RawAuthor, RawMention
 from wanglou.schemas.problems import describe
@@ -71,9 +71,10 @@ published_at: Field required'
         raw = RawMention.model_validate_json(value, strict=True)
     except ValidationError as error:
         not_json = error.errors(include_url=False)[0]["type"] == "json_invalid"
-        return Rejection(Reason.NOT_JSON if not_json else Reason.INVALID, describe(error, PERSONAL))
+        problem = mask(describe(error, PERSONAL))  # another field may hold a number by mistake
+        return Rejection(Reason.NOT_JSON if not_json else Reason.INVALID, problem)
     for field, time in (("published_at", raw.published_at), ("collected_at", raw.collected_at)):
-        if time is not None and not EARLIEST <= time <= now + MAX_AHEAD:
+        if time is not None and not is_plausible(time, now):
             return Rejection(
                 Reason.IMPLAUSIBLE_TIME,
                 f"{field}: {time.isoformat()} is not between {EARLIEST:%Y-%m-%d} and "
@@ -82,6 +83,42 @@ published_at: Field required'
     if not raw.text.strip():
         return Rejection(Reason.INVALID, "text: is blank")
     return raw
+
+
+def is_plausible(time: datetime, now: datetime) -> bool:
+    """Whether a time can be that of a mention: no broken clock, no default of a parser."""
+    return EARLIEST <= time <= now + MAX_AHEAD
+
+
+def published_milliseconds(value: bytes | None, now: datetime) -> int | None:
+    """When a raw message says it was published, in milliseconds since the epoch.
+
+    None where it does not tell a plausible time; it need not be valid in any other way.
+
+    >>> published_milliseconds(b'{"published_at": "2020-01-25T13:06:44+08:00"}', datetime.now(UTC))
+    1579928804000
+    >>> published_milliseconds(b'{"published_at": "yesterday"}', datetime.now(UTC))
+    """
+    try:
+        raw = from_json(value or b"")
+        time = datetime.fromisoformat(raw["published_at"])
+        return int(time.timestamp() * 1000) if is_plausible(time, now) else None
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
+class SenderClock:
+    """The latest publication that a sender of raw messages has come to."""
+
+    def __init__(self) -> None:
+        self._latest: int | None = None
+
+    def after(self, value: bytes, now: datetime) -> int | None:
+        """The clock once a message is sent, in milliseconds since the epoch; None before any."""
+        published = published_milliseconds(value, now)
+        if published is not None and (self._latest is None or published > self._latest):
+            self._latest = published
+        return self._latest
 
 
 def raw_key(value: bytes) -> str | None:
@@ -124,14 +161,15 @@ class IntakeStep:
         self._clock = clock
 
     def process(
-        self, value: bytes | None, *, offset: int, received_at: datetime | None
+        self, value: bytes | None, *, position: Position, received_at: datetime | None
     ) -> tuple[Mention, ...] | Rejection:
         """The mentions in a raw message: none if it names no watched institution.
 
         ``received_at`` is when the broker took the message; None in a recorded stream, where it
         counts as received when it was collected.
         """
-        raw = parse(value, self._clock())
+        self._state.observe(position.minute)
+        raw = parse(value, received_at or self._clock())
         if isinstance(raw, Rejection):
             return raw
         text = with_title(normalise(raw.title or ""), normalise(raw.text))
@@ -139,11 +177,9 @@ class IntakeStep:
         named = self._finder.find(text)  # in what was written: no replacement names anyone
         text = mask(text)
         institutions = named or (answered.institutions if answered else ())
-        minute = minute_of(raw.published_at)
-        self._state.observe(minute)
-        if named and self._state.applied(raw.id) < offset:
+        if named and self._state.applied(raw.id) < position:
             thread = Thread(named, text[:CONTEXT_CHARACTERS])
-            self._state.put(raw.id, thread, offset=offset, minute=minute)
+            self._state.put(raw.id, thread, position=position, minute=position.minute)
         author = self._author(raw.platform, raw.author) if raw.author else None
         collected_at = raw.collected_at or raw.published_at
         return tuple(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from wanglou.models.assessment import assess, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.levels import advance
+from wanglou.models.order import Position
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Taxonomy
@@ -32,10 +32,11 @@ ALERT_NAMESPACE = UUID("6f1c9d5e-2c0b-5f0e-9c58-77616e676c6f")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the close of minutes brought, in order."""
+    """What the close of minutes brought, in order; whether the mention was late."""
 
     alerts: tuple[Alert, ...] = ()
     events: tuple[Event, ...] = ()
+    late: bool = False
 
 
 def alert_id(event_id: str, sequence: int, minute: int, kind: AlertKind) -> str:
@@ -77,8 +78,9 @@ def alert_title(
 class RiskStep:
     """Risk for one partition of the scored topic.
 
-    The partition's clock is the latest event minute seen on it. A minute closes when the clock
-    passes it; then every event that is open, or that the minute touched, is assessed.
+    Mentions come in the order of their positions, and a minute closes when a position of a later
+    one comes, or when it is known that none of this minute will. Then every event that is open, or
+    that the minute touched, is assessed: with what came before, whatever the speed.
     """
 
     def __init__(
@@ -92,30 +94,32 @@ class RiskStep:
         self._taxonomy = taxonomy
         self._parameters = parameters
         self._state = state
-        self._due = {key for key, event in state.items() if _needs_assessment(event)}
+        self._due = {key for key, event in state.items() if self._needs_assessment(event)}
 
     def open_levels(self) -> Iterable[Level]:
         """The level of each open event."""
         return [event.levels.level for _, event in self._state.items() if event.levels.level]
 
-    def process(self, mention: ScoredMention, *, offset: int) -> Decision:
+    def process(self, mention: ScoredMention, *, position: Position) -> Decision:
         """Fold a mention in; if it moves the clock, first close the minutes before it."""
         key = f"{mention.institution}.{mention.risk_topic}"
-        applied = self._state.applied(key) >= offset
-        minute = minute_of(mention.event_time)
-        decision = self._close_before(minute, offset, mention.received_at)
-        if not applied:
-            event = self._state.get(key) or EventState.new(minute, self._parameters)
-            clock = max(self._state.clock, minute)
-            add_mention(event, mention, clock=clock, parameters=self._parameters)
-            self._state.put(key, event, offset=offset, minute=event.last_minute)
-            if _needs_assessment(event):  # as after a restart
-                self._due.add(key)
-        self._state.observe(minute)
-        return decision
+        applied = self._state.applied(key) >= position
+        decision = self.close(position)
+        if applied:
+            return decision
+        clock = position.minute
+        minute = min(minute_of(mention.event_time), clock)
+        event = self._state.get(key) or EventState.new(minute, self._parameters)
+        late = add_mention(event, mention, clock=clock, parameters=self._parameters)
+        self._state.put(key, event, position=position, minute=event.last_minute)
+        if self._needs_assessment(event):
+            self._due.add(key)
+        return replace(decision, late=late)
 
-    def _close_before(self, minute: int, offset: int, received_at: datetime) -> Decision:
-        if minute <= self._state.clock:
+    def close(self, position: Position) -> Decision:
+        """Close the minutes before a position: nothing more will come that is not later."""
+        closed, end = self._state.clock, position.minute
+        if end <= closed:
             return Decision()
         alerts: list[Alert] = []
         events: list[Event] = []
@@ -124,22 +128,40 @@ class RiskStep:
             if event is None:  # expired
                 self._due.discard(key)
                 continue
-            assessment, raised = self._assess_until(key, event, minute, received_at)
+            applied = self._state.applied(key)
+            if applied >= position:  # the close had its effect before a restart
+                continue
+            # Before a restart the event may have come further than the clock that was kept.
+            assessment, raised = self._assess(key, event, max(closed, applied.minute), end)
             alerts.extend(raised)
             if assessment is not None and (raised or event.levels.level is not None):
                 events.append(self._event(key, event, assessment))
-            self._state.put(key, event, offset=offset, minute=event.last_minute)
-            if not _needs_assessment(event):
-                self._due.discard(key)
+            self._state.put(key, event, position=position, minute=event.last_minute)
+        self._state.observe(end)
+        self._due = {key for key in self._due if self._is_due(key)}
         return Decision(tuple(alerts), tuple(events))
 
-    def _assess_until(
-        self, key: str, event: EventState, end: int, received_at: datetime
+    def _is_due(self, key: str) -> bool:
+        event = self._state.get(key)
+        return event is not None and self._needs_assessment(event)
+
+    def _needs_assessment(self, event: EventState) -> bool:
+        """Whether the next close must look at an event: it is open, or has a new mention."""
+        if event.levels.level is not None or event.behind:
+            return True
+        return any(minute >= self._state.clock for minute in event.buckets)
+
+    def _assess(
+        self, key: str, event: EventState, closed: int, end: int
     ) -> tuple[Assessment | None, list[Alert]]:
-        """Assess the closed minutes before ``end``; the last assessment, and the alerts."""
+        """Assess the minutes from ``closed`` to before ``end``; the last assessment, the alerts.
+
+        A mention that came for a minute that had been closed lets the last of these be assessed
+        again.
+        """
         severity = self._taxonomy.topic(key.rpartition(".")[2]).severity
         assessment, alerts = None, []
-        minute = event.assessed_through + (0 if event.behind else 1)
+        minute = closed - event.behind
         while minute < end:
             if event.levels.level is None and not event.behind and minute not in event.buckets:
                 minute = min((one for one in event.buckets if one > minute), default=end)
@@ -149,10 +171,9 @@ class RiskStep:
             before = event.levels.level
             if advance(event.levels, assessment.risk, minute, self._parameters.levels):
                 event.sequence += 1
-                alerts.append(self._alert(key, event, before, assessment, minute, received_at))
+                alerts.append(self._alert(key, event, before, assessment, minute))
             event.assessed_through = minute
             minute += 1
-        event.assessed_through = end - 1
         return assessment, alerts
 
     def _subjects(self, key: str) -> tuple[Subject, Subject]:
@@ -169,7 +190,6 @@ class RiskStep:
         before: Level | None,
         assessment: Assessment,
         minute: int,
-        received_at: datetime,
     ) -> Alert:
         institution, topic = self._subjects(key)
         after = event.levels.level
@@ -188,7 +208,7 @@ class RiskStep:
             assessment=assessment,
             situation=situation(event, minute, self._parameters),
             evidence=_evidence(event),
-            received_at=received_at,
+            received_at=event.received_at,
         )
 
     def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:
@@ -205,13 +225,6 @@ class RiskStep:
             situation=situation(event, event.assessed_through, self._parameters),
             evidence=_evidence(event),
         )
-
-
-def _needs_assessment(event: EventState) -> bool:
-    """Whether the next close must look at an event: it is open, or has an unassessed mention."""
-    if event.levels.level is not None or event.behind:
-        return True
-    return any(minute > event.assessed_through for minute in event.buckets)
 
 
 def _evidence(event: EventState) -> tuple[Evidence, ...]:

@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-V = TypeVar("V")
+from wanglou.models.order import BEGINNING, Position
 
-NEVER_APPLIED = -1
-"""The applied offset of a key that has no value."""
+V = TypeVar("V")
 
 MINUTES_PER_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[V]):
-    """A value, the source offset last applied to it, and the event minute it was last touched."""
+    """A value, the position last applied to it, and the event minute it was last touched."""
 
-    offset: int
+    position: Position
     minute: int
     value: V
 
@@ -31,16 +30,17 @@ class Entry(Generic[V]):
 class KeyedState(Generic[V]):
     """Values by key for one source partition.
 
-    An event whose offset is at or below ``applied(key)`` has had its effect on that key and must
-    change nothing. A value whose last touch is older than ``retention_minutes`` of event time
+    A mention whose position is at or before ``applied(key)`` has had its effect on that key and
+    must change nothing. A value whose last touch is older than ``retention_minutes`` of event time
     before the clock is dropped, with a tombstone.
 
     >>> state = KeyedState[str](retention_minutes=60)
-    >>> state.put("a", "first", offset=4, minute=0)
-    >>> state.applied("a"), state.applied("b")
-    (4, -1)
-    >>> state.put("b", "second", offset=5, minute=500)
-    >>> [(key, entry and entry.value) for key, entry in state.changes()]
+    >>> state.put("a", "first", position=Position(0, 0, 4, 0), minute=0)
+    >>> state.applied("a").offset, state.applied("b") == BEGINNING
+    (4, True)
+    >>> state.put("b", "second", position=Position(30_000_000, 0, 5, 0), minute=500)
+    >>> state.observe(500)
+    >>> [(key, entry.value) for key, entry in state.changes()]
     [('b', 'second'), ('a', None)]
     """
 
@@ -50,11 +50,16 @@ class KeyedState(Generic[V]):
         self._retention_hours = -(-retention_minutes // MINUTES_PER_HOUR)
         self._entries: dict[str, Entry[V]] = {}
         self._keys_by_hour: defaultdict[int, set[str]] = defaultdict(set)
-        self._changed: dict[str, Entry[V] | None] = {}
+        self._changed: dict[str, Entry[V] | Entry[None]] = {}
+        self._set_back: set[str] = set()
+        self._gone: dict[str, Position] = {}
+        """Keys whose tombstone was read, with its position; until ``repair``."""
+        self._latest = BEGINNING
+        """The latest position of any entry."""
         self.on_expire: Callable[[str], None] = lambda key: None
         """Called with each key that expires, so that an index over the values can follow."""
         self.clock = 0
-        """Latest event minute put or observed on this partition."""
+        """Latest event minute observed on this partition: that of the position it has come to."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -73,18 +78,18 @@ class KeyedState(Generic[V]):
         entry = self._entries.get(key)
         return None if entry is None else entry.minute
 
-    def applied(self, key: str) -> int:
-        """The source offset last applied to a key, -1 if none."""
+    def applied(self, key: str) -> Position:
+        """The position last applied to a key; before everything if there is none."""
         entry = self._entries.get(key)
-        return NEVER_APPLIED if entry is None else entry.offset
+        return BEGINNING if entry is None else entry.position
 
-    def put(self, key: str, value: V, *, offset: int, minute: int) -> None:
-        """Set a value that event ``offset`` made, touched at event ``minute``; move the clock."""
-        entry = Entry(offset, minute, value)
+    def put(self, key: str, value: V, *, position: Position, minute: int) -> None:
+        """Set a value made at ``position``, touched at event ``minute``."""
+        entry = Entry(position, minute, value)
+        self._latest = max(self._latest, position)
         self._store(key, entry)
-        self._changed.pop(key, None)  # re-insert: changes stay in the order of their offsets
+        self._changed.pop(key, None)  # re-insert: changes stay in the order of their positions
         self._changed[key] = entry
-        self.observe(minute)
 
     def observe(self, minute: int) -> None:
         """Move the clock to ``minute`` if it is later, and drop what has expired by then."""
@@ -94,20 +99,67 @@ class KeyedState(Generic[V]):
         if minute // MINUTES_PER_HOUR > hour_before:
             self._expire()
 
-    def load(self, key: str, entry: Entry[V] | None) -> None:
-        """Take over a stored value (None: tombstone) unless a newer one is here already.
+    def load(self, key: str, entry: Entry[V] | Entry[None]) -> None:
+        """Take over a stored entry (of value None: a tombstone) unless a newer one is here already.
 
-        The one with the highest applied offset wins, not the last written: a worker that woke up
-        after its partition was given away may have written an older value later.
+        The one with the highest applied position wins, not the last written: a worker that woke up
+        after its partition was given away may have written an older one later.
         """
-        if entry is None:
+        self._latest = max(self._latest, entry.position)
+        if self._is_older(key, entry):
+            self._set_back.add(key)
+            return
+        self._set_back.discard(key)
+        if entry.value is None:
             self._remove(key)
-        elif entry.offset >= self.applied(key):
-            self._store(key, entry)
-            self.clock = max(self.clock, entry.minute)
+            self._gone[key] = entry.position
+        else:
+            self._gone.pop(key, None)
+            self._store(key, Entry(entry.position, entry.minute, entry.value))
 
-    def changes(self) -> list[tuple[str, Entry[V] | None]]:
-        """What changed since the last call, in the order of offsets; None is a tombstone."""
+    def _is_older(self, key: str, entry: Entry[V] | Entry[None]) -> bool:
+        gone = self._gone.get(key)
+        if gone is None:
+            return entry.position < self.applied(key)
+        return entry.position < gone or (entry.position == gone and entry.value is not None)
+
+    def compare(self, key: str, entry: Entry[V] | Entry[None]) -> bool:
+        """Note whether what was read of a key is what is here; False if it is newer."""
+        here = self._entries.get(key)
+        if here is None:
+            return self._compare_with_nothing(key, entry)
+        if entry.position < here.position:
+            self._set_back.add(key)
+        elif entry.position == here.position:
+            self._set_back.discard(key)
+        return entry.position <= here.position or entry.value is None
+
+    def _compare_with_nothing(self, key: str, entry: Entry[V] | Entry[None]) -> bool:
+        """The key has expired here: a tombstone must stand last."""
+        if entry.value is None:
+            self._set_back.discard(key)
+            return True
+        if entry.position > self._latest:
+            return False
+        self._set_back.add(key)
+        self._gone[key] = max(entry.position, self._gone.get(key, BEGINNING))
+        return True
+
+    def repair(self) -> int:
+        """Mark as changed what an older entry stands after, so that it is written again.
+
+        Otherwise compaction would in the end keep the older one. Returns how many there are.
+        """
+        count = len(self._set_back)
+        for key in sorted(self._set_back):
+            here = self._entries.get(key)
+            self._changed[key] = Entry(self._gone[key], 0, None) if here is None else here
+        self._set_back.clear()
+        self._gone.clear()
+        return count
+
+    def changes(self) -> list[tuple[str, Entry[V] | Entry[None]]]:
+        """What changed since the last call, in the order of positions; value None: a tombstone."""
         changed = list(self._changed.items())
         self._changed.clear()
         return changed
@@ -129,7 +181,7 @@ class KeyedState(Generic[V]):
         oldest_kept = self.clock // MINUTES_PER_HOUR - self._retention_hours
         for hour in sorted(hour for hour in self._keys_by_hour if hour < oldest_kept):
             for key in sorted(self._keys_by_hour.pop(hour)):
-                del self._entries[key]
+                expired = self._entries.pop(key)
                 self.on_expire(key)
                 self._changed.pop(key, None)
-                self._changed[key] = None
+                self._changed[key] = Entry(expired.position, expired.minute, None)

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 Headers = tuple[tuple[str, bytes], ...]
 
+TYPE_HEADER = "ce_type"
+"""Header that says what a message is."""
+
 
 def cloudevents_headers(*, id: str, type: str, source: str, time: datetime) -> Headers:
     """The header fields of one message; ``source`` and ``id`` together are unique.
@@ -23,7 +26,7 @@ def cloudevents_headers(*, id: str, type: str, source: str, time: datetime) -> H
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", id.encode()),
-        ("ce_type", type.encode()),
+        (TYPE_HEADER, type.encode()),
         ("ce_source", source.encode()),
         ("ce_time", stamp.encode()),
         ("content-type", b"application/json"),

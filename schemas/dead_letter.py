@@ -46,6 +46,10 @@ class DeadLetter(Contract):
     partition: Count = Field(description="Partition that it was read from.")
     offset: Count = Field(description="Offset that it was read from.")
     timestamp: Timestamp = Field(description="Kafka timestamp of the message.")
+    raw_partition: Count | None = Field(
+        None, description="Partition of the raw message that it came of, if it is not that itself."
+    )
+    raw_offset: Count | None = Field(None, description="Offset of that raw message.")
     key: Base64Bytes | None = Field(None, description="Original key, base64.")
     value: Base64Bytes | None = Field(None, description="Original bytes, base64.")
     omitted_bytes: Count | None = Field(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wanglou.schemas.base import Contract
+from wanglou.schemas.control import AGAIN_HEADER, CLOCK_HEADER, ORDER_HEADER
 from wanglou.schemas.topics import TOPICS, VERSION, Topic
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,10 +22,30 @@ CLOUDEVENTS_HEADERS = {
     "properties": {
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_id": {"type": "string", "description": "Unique together with ce_source."},
-        "ce_type": {"type": "string", "description": "Name of the topic."},
+        "ce_type": {
+            "type": "string",
+            "description": "Name of the topic; of messages that only tell the time their own.",
+        },
         "ce_source": {"type": "string", "examples": ["/wanglou/risk"]},
         "ce_time": {"type": "string", "format": "date-time"},
         "content-type": {"type": "string", "const": "application/json"},
+        CLOCK_HEADER: {
+            "type": "string",
+            "format": "date-time",
+            "description": "On raw mentions, optional: the latest publication that the sender has "
+            "sent to any partition. With it the order of a replay does not depend on its speed.",
+        },
+        AGAIN_HEADER: {
+            "type": "string",
+            "description": "On a raw message that wanglou dlq replay sends again: the institution "
+            "whose mention was put aside.",
+        },
+        ORDER_HEADER: {
+            "type": "string",
+            "description": "On mentions between agents: the partition that it was made from, then "
+            "its place in the order of everything: clock in milliseconds, raw partition, offset "
+            "there, part; between slashes.",
+        },
     },
 }
 
@@ -50,22 +71,17 @@ def asyncapi() -> dict[str, Any]:
     for topic in message_topics():
         if topic.message is None:
             continue
-        channel, name = topic.short_name, topic.message.__name__
-        messages[name] = {
-            "name": name,
-            "title": (topic.message.__doc__ or "").strip().splitlines()[0],
-            "contentType": "application/json",
-            "headers": CLOUDEVENTS_HEADERS,
-            "payload": {
-                "schemaFormat": SCHEMA_FORMAT,
-                "schema": {"$ref": _file_name(topic.message)},
-            },
-            "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}},
-        }
+        channel = topic.short_name
+        contracts = _contracts(topic)
+        for contract in contracts:
+            messages[contract.__name__] = _message(contract, topic)
         channels[channel] = {
             "address": topic.name,
             "description": topic.description,
-            "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+            "messages": {
+                name: {"$ref": f"#/components/messages/{name}"}
+                for name in (contract.__name__ for contract in contracts)
+            },
             "bindings": {"kafka": {"topicConfiguration": _topic_configuration(topic)}},
         }
         for action, people in (("send", topic.written_by), ("receive", topic.read_by)):
@@ -89,6 +105,28 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
+def _contracts(topic: Topic) -> list[type[Contract]]:
+    """The topic's own message, and what tells the time between them."""
+    return [contract for contract in (topic.message, topic.control) if contract is not None]
+
+
+def _message(contract: type[Contract], topic: Topic) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "name": contract.__name__,
+        "title": (contract.__doc__ or "").strip().splitlines()[0],
+        "contentType": "application/json",
+        "headers": CLOUDEVENTS_HEADERS,
+        "payload": {
+            "schemaFormat": SCHEMA_FORMAT,
+            "schema": {"$ref": _file_name(contract)},
+        },
+    }
+    if contract is topic.message:
+        key = {"type": "string", "description": topic.key}
+        message["bindings"] = {"kafka": {"key": key}}
+    return message
+
+
 def _topic_configuration(topic: Topic) -> dict[str, Any]:
     configuration: dict[str, Any] = {
         "cleanup.policy": ["compact" if topic.compacted else "delete"],
@@ -103,8 +141,8 @@ def documents() -> Mapping[str, str]:
     """All generated files by name."""
     files = {"asyncapi.json": asyncapi()}
     for topic in message_topics():
-        if topic.message is not None:
-            files[_file_name(topic.message)] = json_schema(topic.message)
+        for contract in _contracts(topic):
+            files[_file_name(contract)] = json_schema(contract)
     return {
         name: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for name, content in files.items()

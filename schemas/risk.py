@@ -170,5 +170,5 @@ class Alert(Contract):
     situation: Situation = Field(description="Totals of the event at that minute.")
     evidence: tuple[Evidence, ...] = Field(description="Hottest mentions, at most three.")
     received_at: Timestamp = Field(
-        description="When the broker took the raw mention that closed the minute."
+        description="When the broker took the latest raw mention that it counts."
     )

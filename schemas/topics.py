@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from wanglou.schemas.base import Contract
+from wanglou.schemas.control import HEARTBEAT_TYPE, WATERMARK_TYPE, Heartbeat, Watermark
 from wanglou.schemas.dead_letter import DeadLetter
 from wanglou.schemas.mention import DedupedMention, Mention, RawMention, ScoredMention
 from wanglou.schemas.response import Evaluation, Response
@@ -29,7 +30,11 @@ DEAD_LETTER_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. ``source`` is set for a state topic: it has the partition count of its source."""
+    """One topic. ``source`` is set for a state topic: it has the partition count of its source.
+
+    ``control`` is what stands between its messages and tells how far time has come; a consumer
+    knows it by its ``ce_type`` and passes over it.
+    """
 
     short_name: str
     message: type[Contract] | None
@@ -41,6 +46,7 @@ class Topic:
     compacted: bool = False
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
     source: Topic | None = None
+    control: type[Contract] | None = None
 
     @property
     def name(self) -> str:
@@ -51,6 +57,13 @@ class Topic:
     def event_type(self) -> str:
         """The CloudEvents type of its messages, e.g. ``wanglou.mentions.raw.v1``."""
         return self.name
+
+    @property
+    def control_type(self) -> str | None:
+        """The CloudEvents type of its control messages."""
+        if self.control is None:
+            return None
+        return HEARTBEAT_TYPE if self.control is Heartbeat else WATERMARK_TYPE
 
     def configuration(self) -> Mapping[str, str]:
         """The broker's topic settings: names and values as Kafka spells them."""
@@ -75,10 +88,11 @@ RAW = Topic(
     "mentions.raw",
     RawMention,
     "root_id, or id where there is none",
-    ("collectors", "wanglou replay"),
+    ("collectors", "wanglou replay", "intake (heartbeats)"),
     ("intake",),
     "One post, article or comment as collected.",
     retention=timedelta(days=7),
+    control=Heartbeat,
 )
 ACCEPTED = Topic(
     "mentions.accepted",
@@ -88,6 +102,7 @@ ACCEPTED = Topic(
     ("dedupe",),
     "A valid, normalised mention of one watched institution.",
     retention=timedelta(days=3),
+    control=Watermark,
 )
 DEDUPED = Topic(
     "mentions.deduped",
@@ -97,6 +112,7 @@ DEDUPED = Topic(
     ("sentiment",),
     "The mention with its near-duplicate cluster.",
     retention=timedelta(days=3),
+    control=Watermark,
 )
 SCORED = Topic(
     "mentions.scored",
@@ -106,6 +122,7 @@ SCORED = Topic(
     ("risk",),
     "The mention with polarity and risk topic.",
     retention=timedelta(days=3),
+    control=Watermark,
 )
 EVENTS = Topic(
     "events",
@@ -157,6 +174,7 @@ INTAKE_STATE = _state("intake", RAW, "id of the post", "Which root belongs to wh
 DEDUPE_STATE = _state(
     "dedupe", ACCEPTED, "institution/id", "Last counters and cluster of each mention."
 )
+SENTIMENT_STATE = _state("sentiment", DEDUPED, "empty", "How far each partition has come.")
 RISK_STATE = _state("risk", SCORED, "event id", "Buckets, sketches and level of each event.")
 
 TOPICS = (
@@ -171,6 +189,7 @@ TOPICS = (
     DEAD_LETTERS,
     INTAKE_STATE,
     DEDUPE_STATE,
+    SENTIMENT_STATE,
     RISK_STATE,
 )
 """All topics, in the order in which data flows."""

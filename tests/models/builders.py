@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from wanglou.models.event import EventState
 from wanglou.models.intake import IntakeStep
 from wanglou.models.opinion import NO_EVENT, Opinion, Passage
+from wanglou.models.order import Position
 from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.rules import Rules
@@ -29,6 +30,7 @@ from wanglou.schemas.mention import (
 )
 
 V = TypeVar("V")
+M = TypeVar("M", bound=Mention)
 L = TypeVar("L", bound=str)
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -156,6 +158,40 @@ def at(minute: float) -> datetime:
 def minute_at(minute: int) -> int:
     """Minutes since the Unix epoch, ``minute`` minutes after the start of the tests."""
     return int(START.timestamp()) // 60 + minute
+
+
+def position_at(minute: float = 0, offset: int = 0) -> Position:
+    """A position of raw partition 0, whose clock has come to a minute."""
+    return Position(milliseconds_of(at(minute)), 0, offset, 0)
+
+
+def milliseconds_of(time: datetime) -> int:
+    """Milliseconds since the Unix epoch."""
+    return int(time.timestamp() * 1000)
+
+
+class Positions:
+    """Positions as raw partition 0 gives them: offsets count, the clock is the latest time."""
+
+    def __init__(self) -> None:
+        self.time = 0
+        self.offset = -1
+
+    def next(self, time: datetime) -> Position:
+        """The position of the next message, whose own time this is."""
+        self.time = max(self.time, milliseconds_of(time))
+        self.offset += 1
+        return Position(self.time, 0, self.offset, 0)
+
+
+def placed(mentions: Iterable[M]) -> list[tuple[Position, M]]:
+    """Mentions with their positions, in the order in which they stand in the raw partition."""
+    positions = Positions()
+    return [(positions.next(_own_time(one)), one) for one in mentions]
+
+
+def _own_time(mention: Mention) -> datetime:
+    return mention.event_time if isinstance(mention, DedupedMention) else mention.published_at
 
 
 def raw(**fields: Any) -> dict[str, Any]:
@@ -317,31 +353,43 @@ class StateTopic(Generic[V]):
 
     def __init__(self, value_type: type[V]) -> None:
         self._codec = TypeAdapter(value_type)
-        self._values: dict[str, tuple[int, int, bytes]] = {}
+        self._values: dict[str, tuple[Position, int, bytes]] = {}
+        self._minute = 0
 
-    def store(self, state: KeyedState[V]) -> None:
-        """Write what has changed since the last time."""
-        for key, entry in state.changes():
+    def store(self, state: KeyedState[V], changes: int | None = None) -> None:
+        """Write what has changed since the last time, then the clock; or a few changes only."""
+        for key, entry in state.changes()[:changes]:
             self._values.pop(key, None)
-            if entry is not None:
+            if entry.value is not None:
                 value = self._codec.dump_json(entry.value, exclude_none=True)
-                self._values[key] = (entry.offset, entry.minute, value)
+                self._values[key] = (entry.position, entry.minute, value)
+        if changes is None:
+            self._minute = state.clock
 
     def restore(self, empty: KeyedState[V]) -> KeyedState[V]:
         """Read everything into an empty state."""
-        for key, (offset, minute, value) in self._values.items():
-            empty.load(key, Entry(offset, minute, self._codec.validate_json(value)))
+        for key, (position, minute, value) in self._values.items():
+            empty.load(key, Entry(position, minute, self._codec.validate_json(value)))
+        empty.observe(self._minute)
         return empty
 
 
-def feed(step: RiskStep, mentions: Iterable[ScoredMention], first_offset: int = 0) -> Decision:
-    """All decisions over mentions, as one."""
-    decisions = [
-        step.process(one, offset=offset) for offset, one in enumerate(mentions, first_offset)
-    ]
+def feed(
+    step: RiskStep, mentions: Iterable[ScoredMention], positions: Positions | None = None
+) -> Decision:
+    """All decisions over mentions, as one; each stands after the one before it."""
+    positions = Positions() if positions is None else positions
+    decisions = [step.process(one, position=positions.next(one.event_time)) for one in mentions]
+    return joined(decisions)
+
+
+def joined(decisions: Iterable[Decision]) -> Decision:
+    """What several decisions brought, as one."""
+    decisions = list(decisions)
     return Decision(
         tuple(alert for one in decisions for alert in one.alerts),
         tuple(event for one in decisions for event in one.events),
+        any(one.late for one in decisions),
     )
 
 

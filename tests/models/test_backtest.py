@@ -178,10 +178,32 @@ def test_thread_meets_on_one_partition_whatever_its_number() -> None:
     assert set(partitions) == {"1", "hexing"}
 
 
-def test_clock_of_one_partition_does_not_close_another() -> None:
+def test_clock_of_one_partition_closes_the_minutes_of_all() -> None:
+    # nothing earlier will come on any of them, as their raw partitions share one order
     by_institution = {"hexing": 0, "yunting": 1}
     stream = [line(0, id=str(number), text=RUMOUR) for number in range(7)]
     stream.append(line(60, id="x", text="云汀银行"))
     apart = run(stream, partition_of=lambda key: by_institution.get(key, 0))
-    assert apart.alerts == []
-    assert len(run(stream).alerts) >= 1
+    # 43.75 in minute 0, and 0 from minute 30 on: down to blue after 10 minutes of calm; minute 60,
+    # in which 30 minutes of quiet would resolve it, is still open
+    assert [(alert.kind, alert.decided_at) for alert in apart.alerts] == [
+        (AlertKind.RAISED, at(1)),
+        (AlertKind.DE_ESCALATED, at(41)),
+    ]
+    assert outcome(apart) == outcome(run(stream))
+
+
+def test_lines_come_in_the_order_of_their_clock_then_raw_partition() -> None:
+    # the second line is late: its clock is that of the first, and its partition comes first
+    partitions = {"1": 1, "2": 0}
+    stream = [line(5, id="1", text="云汀银行"), line(4, id="2", text="早安"), b"no json"]
+    result = run(stream, partition_of=lambda key: partitions.get(key, 2))
+    assert result.counts["raw"] == 3
+    backtest = Backtest(rules(), NoModel(), AUTHOR_KEY, lambda key: partitions.get(key, 2))
+    ordered = list(backtest._in_order(iter(stream)))
+    assert [(one.number, one.position.partition, one.position.offset) for one in ordered] == [
+        (2, 0, 0),
+        (1, 1, 0),
+        (3, 2, 0),
+    ]
+    assert {one.position.time for one in ordered} == {int(at(5).timestamp() * 1000)}

@@ -6,8 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.models.builders import TAXONOMY, StateTopic, at, mention, minute_at, required, rules
+from tests.models.builders import (
+    TAXONOMY,
+    Positions,
+    StateTopic,
+    at,
+    mention,
+    minute_at,
+    placed,
+    position_at,
+    required,
+    rules,
+)
 from wanglou.models.dedupe import DedupeStep, Seen, change, highest, rose
+from wanglou.models.order import BEGINNING
 from wanglou.models.state import KeyedState
 from wanglou.schemas.mention import DedupedMention, DedupeKind, Engagement, Mention
 
@@ -20,16 +32,16 @@ DAY = 24 * HOUR
 
 
 class Partition:
-    """A dedupe step whose offsets count by themselves."""
+    """A dedupe step with the positions of one raw partition."""
 
     def __init__(self) -> None:
         self.state: KeyedState[Seen] = rules().dedupe_state()
         self.step = DedupeStep(TAXONOMY, self.state)
-        self.offset = -1
+        self.positions = Positions()
 
     def take(self, minute: float = 0, **fields: Any) -> DedupedMention | None:
-        self.offset += 1
-        return self.step.process(mention(minute, **fields), offset=self.offset)
+        one = mention(minute, **fields)
+        return self.step.process(one, position=self.positions.next(one.published_at))
 
     def result(self, minute: float = 0, **fields: Any) -> DedupedMention:
         return required(self.take(minute, **fields))
@@ -221,14 +233,15 @@ def test_longest_id_gives_a_valid_cluster(partition: Partition) -> None:
     assert DedupedMention.model_validate_json(result.to_json()) == result
 
 
-def test_replayed_offset_changes_nothing(partition: Partition) -> None:
+def test_replayed_position_changes_nothing(partition: Partition) -> None:
     first = mention(text=RUMOUR)
     risen = mention(text=RUMOUR, engagement={"likes": 1})
-    assert partition.step.process(first, offset=5) is not None
-    assert partition.step.process(risen, offset=9) is not None
+    assert partition.step.process(first, position=position_at(5, offset=5)) is not None
+    assert partition.step.process(risen, position=position_at(9, offset=3)) is not None
     partition.state.changes()
-    for offset in (3, 5, 9):
-        assert partition.step.process(mention(engagement={"likes": 50}), offset=offset) is None
+    more = mention(engagement={"likes": 50})
+    for position in (position_at(5, 3), position_at(5, 5), position_at(8, 7), position_at(9, 3)):
+        assert partition.step.process(more, position=position) is None
     assert partition.state.changes() == []
     seen = partition.state.get("hexing/weibo:1")
     assert seen is not None
@@ -292,61 +305,122 @@ def test_restart_knows_ids_counters_and_texts(partition: Partition) -> None:
     topic = StateTopic(Seen)
     topic.store(partition.state)
     restarted = DedupeStep(TAXONOMY, topic.restore(rules().dedupe_state()))
-    assert restarted.process(mention(engagement={"likes": 5}), offset=1) is None
-    risen = required(restarted.process(mention(engagement={"likes": 6}), offset=2))
-    assert risen.engagement_change == Engagement(likes=1)
-    copy = required(restarted.process(mention(id="2", text=EDITED), offset=3))
+    same, risen, edited = (
+        mention(engagement={"likes": 5}),
+        mention(engagement={"likes": 6}),
+        mention(id="2", text=EDITED),
+    )
+    assert restarted.process(same, position=position_at(offset=1)) is None
+    update = required(restarted.process(risen, position=position_at(offset=2)))
+    assert update.engagement_change == Engagement(likes=1)
+    copy = required(restarted.process(edited, position=position_at(offset=3)))
     assert (copy.cluster_id, copy.original_text) == ("hexing/weibo:1", RUMOUR)
     assert copy.original_context == "和兴银行怎么了"
 
 
-takings = st.lists(
-    st.builds(
-        mention,
-        st.integers(0, 10 * DAY),
-        id=st.sampled_from(["1", "2", "3", "4"]),
-        text=st.sampled_from([RUMOUR, EDITED, UNRELATED, DENIAL, "转发", ""]),
-        institution=st.sampled_from(["hexing", "yunting"]),
-        engagement=st.fixed_dictionaries({}, optional={"likes": st.integers(0, 3)}),
-        context=st.sampled_from([None, "和兴银行怎么了"]),
-    ),
-    max_size=15,
-)
+def taken_within(minutes: int) -> st.SearchStrategy[list[Mention]]:
+    """Mentions of a time, in any order."""
+    return st.lists(
+        st.builds(
+            mention,
+            st.integers(0, minutes),
+            id=st.sampled_from(["1", "2", "3", "4"]),
+            text=st.sampled_from([RUMOUR, EDITED, UNRELATED, DENIAL, "转发", ""]),
+            institution=st.sampled_from(["hexing", "yunting"]),
+            engagement=st.fixed_dictionaries({}, optional={"likes": st.integers(0, 3)}),
+            context=st.sampled_from([None, "和兴银行怎么了"]),
+        ),
+        max_size=15,
+    )
+
+
+takings = taken_within(10 * DAY)
 
 
 @given(takings, st.sets(st.integers(0, 14)))
 def test_restarts_are_not_noticed(mentions: list[Mention], restarts: set[int]) -> None:
     topic, state = StateTopic(Seen), rules().dedupe_state()
     restarted, unbroken = DedupeStep(TAXONOMY, state), DedupeStep(TAXONOMY, rules().dedupe_state())
-    for offset, one in enumerate(mentions):
-        if offset in restarts:
+    for number, (position, one) in enumerate(placed(mentions)):
+        if number in restarts:
             topic.store(state)
             state = topic.restore(rules().dedupe_state())
             restarted = DedupeStep(TAXONOMY, state)
-        assert restarted.process(one, offset=offset) == unbroken.process(one, offset=offset)
+        expected = unbroken.process(one, position=position)
+        assert restarted.process(one, position=position) == expected
+
+
+@given(taken_within(DAY), st.data())  # nothing of it is forgotten
+def test_restart_in_the_middle_of_a_state_write_changes_nothing(
+    mentions: list[Mention], data: st.DataObject
+) -> None:
+    """What a batch brings is sent, with its watermark, before some of its state is written.
+
+    What comes again at a position that the watermark has passed is a repeat for every reader.
+    """
+    read = placed(mentions)
+    unbroken = DedupeStep(TAXONOMY, rules().dedupe_state())
+    expected = [(position, unbroken.process(one, position=position)) for position, one in read]
+
+    topic, state = StateTopic(Seen), rules().dedupe_state()
+    step, sent, told = DedupeStep(TAXONOMY, state), [], BEGINNING
+    done, crashes = 0, 0
+    while done < len(read):
+        batch = read[done : done + data.draw(st.integers(1, 8))]
+        for position, one in batch:
+            result = step.process(one, position=position)
+            if position > told:
+                sent.append((position, result))
+        told = max(told, batch[-1][0])
+        if crashes < 3 and data.draw(st.booleans()):
+            topic.store(state, changes=data.draw(st.integers(0, 5)))
+            state = topic.restore(rules().dedupe_state())
+            step = DedupeStep(TAXONOMY, state)
+            crashes += 1
+        else:
+            topic.store(state)
+            done += len(batch)
+    assert sent == expected
 
 
 @given(takings, st.data())
-def test_replay_from_any_offset_changes_nothing(
+def test_replay_from_any_position_changes_nothing(
     mentions: list[Mention], data: st.DataObject
 ) -> None:
     state = rules().dedupe_state()
     step = DedupeStep(TAXONOMY, state)
-    for offset, one in enumerate(mentions):
-        step.process(one, offset=offset)
+    read = placed(mentions)
+    for position, one in read:
+        step.process(one, position=position)
     before = {key: (state.applied(key), seen) for key, seen in state.items()}
     start = data.draw(st.integers(0, len(mentions)))
     kept = {f"{one.institution}/{one.id}" for one in mentions} & set(before)
-    for offset, one in enumerate(mentions[start:], start):
+    for position, one in read[start:]:
         if f"{one.institution}/{one.id}" in kept:
-            assert step.process(one, offset=offset) is None
+            assert step.process(one, position=position) is None
     assert {key: (state.applied(key), seen) for key, seen in state.items()} == before
+
+
+def test_what_was_put_aside_after_dedupe_comes_again_as_if_for_the_first_time(
+    partition: Partition,
+) -> None:
+    partition.result(text=RUMOUR)
+    first = partition.result(id="2", text=EDITED, engagement={"likes": 3})
+    partition.state.changes()
+    same = mention(id="2", text=EDITED, engagement={"likes": 3})
+    assert partition.step.process(same, position=position_at(offset=7)) is None
+    again = partition.step.process(same, position=position_at(offset=8), again=True)
+    assert again == first
+    original = mention(text=RUMOUR)
+    once_more = partition.step.process(original, position=position_at(offset=9), again=True)
+    assert required(once_more).dedupe is DedupeKind.ORIGINAL
+    assert partition.state.changes() == []
 
 
 @given(takings)
 def test_every_result_is_a_valid_message(mentions: list[Mention]) -> None:
     step = DedupeStep(TAXONOMY, rules().dedupe_state())
-    for offset, one in enumerate(mentions):
-        result = step.process(one, offset=offset)
+    for position, one in placed(mentions):
+        result = step.process(one, position=position)
         if result is not None:
             assert DedupedMention.model_validate_json(result.to_json()) == result

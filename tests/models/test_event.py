@@ -136,7 +136,15 @@ def test_update_brings_heat_only() -> None:
 
 def test_update_counts_when_its_counters_were_read() -> None:
     update = scored(0, dedupe="update", collected_at=at(7), engagement_change={"likes": 1})
-    assert event_of(update).last_minute == minute_at(7)
+    event = event_of(update, clock=minute_at(9))
+    assert (event.last_minute, event.heat.minute) == (minute_at(7), minute_at(7))
+
+
+def test_nothing_counts_later_than_the_clock() -> None:
+    # counters were read after the latest publication, which is what the clock tells
+    update = scored(0, dedupe="update", collected_at=at(7), engagement_change={"likes": 1})
+    event = event_of(update, clock=minute_at(5))
+    assert (event.last_minute, event.heat.minute) == (minute_at(5), minute_at(5))
 
 
 def test_unknown_author_weighs_as_the_least_tier_and_adds_no_audience() -> None:
@@ -174,13 +182,35 @@ def test_late_mention_moves_the_beginning_back() -> None:
     assert event.last_minute == minute_at(0)
 
 
-def test_mention_for_an_assessed_minute_leaves_the_event_behind() -> None:
+def test_mention_for_a_closed_minute_leaves_the_event_behind() -> None:
     event = EventState.new(minute_at(0), FORMULA)
-    event.assessed_through = minute_at(3)
-    add_mention(event, scored(4), clock=minute_at(4), parameters=FORMULA)
+    assert add_mention(event, scored(4), clock=minute_at(4), parameters=FORMULA) is False
     assert event.behind is False
-    add_mention(event, scored(3, id="2"), clock=minute_at(4), parameters=FORMULA)
+    late = scored(3, id="2")
+    assert add_mention(event, late, clock=minute_at(4), parameters=FORMULA) is False
     assert event.behind is True
+
+
+@pytest.mark.parametrize(("clock", "too_late"), [(10, False), (11, True)])
+def test_mention_says_whether_it_is_too_late_for_its_minute(clock: int, too_late: bool) -> None:
+    event = EventState.new(minute_at(0), FORMULA)
+    assert add_mention(event, scored(0), clock=minute_at(clock), parameters=FORMULA) is too_late
+
+
+def test_update_is_never_too_late() -> None:
+    event = EventState.new(minute_at(0), FORMULA)
+    update = scored(0, dedupe="update", engagement_change={"likes": 1})
+    assert add_mention(event, update, clock=minute_at(60), parameters=FORMULA) is False
+    assert event.late == 0
+
+
+def test_received_at_is_that_of_the_mention_that_came_last() -> None:
+    event = event_of(
+        scored(0, received_at=at(3)),
+        scored(1, id="2", received_at=at(2)),
+        scored(0, dedupe="update", received_at=at(4), engagement_change={"likes": 1}),
+    )
+    assert event.received_at == at(4)
 
 
 def likes(number: int, **fields: Any) -> Any:

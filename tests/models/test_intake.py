@@ -14,12 +14,14 @@ from tests.models.builders import (
     AUTHOR_KEY,
     NOW,
     WATCHLIST,
+    Positions,
     StateTopic,
     accepted,
     at,
     encode,
     intake_step,
     minute_at,
+    position_at,
     raw,
     raw_bytes,
     rules,
@@ -52,7 +54,7 @@ def refused(value: bytes | None) -> Rejection:
     """Why the bytes are refused, by parse and by the step alike."""
     outcome = parse(value, NOW)
     assert isinstance(outcome, Rejection), outcome
-    assert intake_step().process(value, offset=0, received_at=NOW) == outcome
+    assert intake_step().process(value, position=position_at(), received_at=NOW) == outcome
     return outcome
 
 
@@ -238,7 +240,9 @@ def test_last_of_duplicate_keys_counts() -> None:
 def test_unknown_follower_count_is_none() -> None:
     mention = accepted(
         intake_step().process(
-            raw_bytes(author={"id": "a", "followers": None}), offset=0, received_at=NOW
+            raw_bytes(author={"id": "a", "followers": None}),
+            position=position_at(),
+            received_at=NOW,
         )
     )
     assert mention.author is not None
@@ -358,9 +362,9 @@ def test_blank_text_is_named(text: str) -> None:
 def outcome_of(**fields: Any) -> Mention:
     """The mention that a comment under a post about 和兴银行 makes."""
     step = intake_step()
-    accepted(step.process(raw_bytes(id="root"), offset=0, received_at=NOW))
+    accepted(step.process(raw_bytes(id="root"), position=position_at(), received_at=NOW))
     comment = raw_bytes(id="comment", kind="comment", root_id="root", **fields)
-    return accepted(step.process(comment, offset=1, received_at=NOW))
+    return accepted(step.process(comment, position=position_at(offset=1), received_at=NOW))
 
 
 @pytest.mark.parametrize(
@@ -400,7 +404,7 @@ def test_mention_carries_what_was_collected() -> None:
         parent_id="p",
         root_id="r",
     )
-    mention = accepted(intake_step().process(value, offset=0, received_at=at(6)))
+    mention = accepted(intake_step().process(value, position=position_at(), received_at=at(6)))
     secret = hmac.new(AUTHOR_KEY, b"weibo\x005704656177", hashlib.sha256).hexdigest()[:32]
     assert mention == Mention(
         id="weibo:1",
@@ -423,16 +427,18 @@ def test_mention_carries_what_was_collected() -> None:
 
 
 def test_unknown_times_follow_from_the_known() -> None:
-    mention = accepted(intake_step().process(raw_bytes(), offset=0, received_at=None))
+    mention = accepted(intake_step().process(raw_bytes(), position=position_at(), received_at=None))
     assert mention.published_at == mention.collected_at == mention.received_at == at(0)
     collected = raw_bytes(collected_at=at(5).isoformat())
-    mention = accepted(intake_step().process(collected, offset=0, received_at=None))
+    mention = accepted(intake_step().process(collected, position=position_at(), received_at=None))
     assert (mention.collected_at, mention.received_at) == (at(5), at(5))
 
 
 def test_title_names_an_institution_as_the_text_does() -> None:
     mention = accepted(
-        intake_step().process(raw_bytes(title="和兴银行", text="公告"), offset=0, received_at=NOW)
+        intake_step().process(
+            raw_bytes(title="和兴银行", text="公告"), position=position_at(), received_at=NOW
+        )
     )
     assert mention.text == "和兴银行 公告"
 
@@ -472,7 +478,9 @@ def test_author_hash_takes_any_text() -> None:
 
 
 def test_mention_of_nobody_watched_is_irrelevant() -> None:
-    assert intake_step().process(raw_bytes(text="早安"), offset=0, received_at=NOW) == ()
+    assert (
+        intake_step().process(raw_bytes(text="早安"), position=position_at(), received_at=NOW) == ()
+    )
 
 
 def test_text_that_names_forty_institutions_makes_forty_mentions() -> None:
@@ -486,7 +494,9 @@ def test_text_that_names_forty_institutions_makes_forty_mentions() -> None:
         {"institutions": [{"id": one, "name": name} for one, name in names.items()]}
     )
     step = IntakeStep(watchlist, AUTHOR_KEY, rules().intake_state(), clock=lambda: NOW)
-    outcome = step.process(raw_bytes(text="、".join(names.values())), offset=0, received_at=NOW)
+    outcome = step.process(
+        raw_bytes(text="、".join(names.values())), position=position_at(), received_at=NOW
+    )
     assert isinstance(outcome, tuple)
     assert [mention.institution for mention in outcome] == list(names)
     assert {mention.id for mention in outcome} == {"weibo:1"}
@@ -524,7 +534,8 @@ def test_institution_is_found_by_what_was_written() -> None:
     step = IntakeStep(watchlist, AUTHOR_KEY, rules().intake_state(), clock=lambda: NOW)
     for offset, text in enumerate(["打95577", "打13977777777", "卡6200000000000005和95577"]):
         value = raw_bytes(id=str(offset), text=text)
-        mention = accepted(step.process(value, offset=offset, received_at=NOW))
+        position = position_at(offset=offset)
+        mention = accepted(step.process(value, position=position, received_at=NOW))
         assert mention.institution == "digits"
 
 
@@ -565,17 +576,17 @@ def test_posts_that_differ_in_a_phone_number_only_have_one_text(partition: Parti
 
 
 class Partition:
-    """An intake step whose offsets count by themselves."""
+    """An intake step with the positions of one raw partition."""
 
     def __init__(self) -> None:
         self.state = rules().intake_state()
         self.step = IntakeStep(WATCHLIST, AUTHOR_KEY, self.state, clock=lambda: NOW)
-        self.offset = -1
+        self.positions = Positions()
 
     def take(self, minute: float = 0, **fields: Any) -> tuple[Mention, ...]:
-        self.offset += 1
         value = raw_bytes(published_at=at(minute).isoformat(), **fields)
-        outcome = self.step.process(value, offset=self.offset, received_at=NOW)
+        position = self.positions.next(at(minute))
+        outcome = self.step.process(value, position=position, received_at=NOW)
         assert isinstance(outcome, tuple), outcome
         return outcome
 
@@ -644,24 +655,26 @@ def test_irrelevant_mentions_leave_no_state(partition: Partition) -> None:
 
 
 def test_refused_messages_leave_no_state(partition: Partition) -> None:
-    partition.step.process(b'{"id": 7}', offset=0, received_at=NOW)
-    assert (len(partition.state), partition.state.clock) == (0, 0)
+    partition.step.process(b'{"id": 7}', position=position_at(5), received_at=NOW)
+    assert len(partition.state) == 0
+    assert partition.state.changes() == []
+    assert partition.state.clock == minute_at(5)  # the clock is that of the partition
 
 
 def test_replayed_root_does_not_undo_a_newer_one(partition: Partition) -> None:
-    partition.offset = 6
+    partition.positions.offset = 6
     partition.take(id="root", text="云汀银行")  # offset 7
-    partition.offset = 2
+    partition.positions.offset = 2
     (replayed,) = partition.take(id="root", text="和兴银行")  # offset 3: the same mention again
     assert replayed.institution == "hexing"
     assert partition.state.get("root") == Thread(("yunting",), "云汀银行")
-    assert partition.state.applied("root") == 7
+    assert partition.state.applied("root") == position_at(0, offset=7)
 
 
 def test_replay_gives_the_same_bytes(partition: Partition) -> None:
     takes: list[dict[str, Any]] = [{"id": "root"}, {"id": "c", "text": "吓死了", "root_id": "root"}]
     first = [one.to_json() for fields in takes for one in partition.take(**fields)]
-    partition.offset = -1
+    partition.positions.offset = -1
     again = [one.to_json() for fields in takes for one in partition.take(**fields)]
     assert first == again
     assert len(first) == 2
@@ -674,17 +687,31 @@ def test_restart_remembers_threads(partition: Partition) -> None:
     state = topic.restore(rules().intake_state())
     step = IntakeStep(WATCHLIST, AUTHOR_KEY, state, clock=lambda: NOW)
     value = raw_bytes(id="c", text="吓死了", root_id="root")
-    comment = accepted(step.process(value, offset=1, received_at=NOW))
+    comment = accepted(step.process(value, position=position_at(offset=1), received_at=NOW))
     assert (comment.institution, comment.context) == ("hexing", "和兴银行")
     assert state.clock == minute_at(0)
 
 
-def test_clock_is_that_of_the_moment() -> None:
+def test_times_are_checked_against_when_the_broker_took_the_message() -> None:
+    # whenever it is read: a repeat after a restart has the same outcome
+    tomorrow = NOW + timedelta(days=1)
+    value = raw_bytes(published_at=tomorrow.isoformat())
+    for clock in (NOW, tomorrow):
+        step = IntakeStep(
+            WATCHLIST, AUTHOR_KEY, rules().intake_state(), clock=lambda now=clock: now
+        )
+        outcome = step.process(value, position=position_at(), received_at=NOW)
+        assert isinstance(outcome, Rejection)
+        assert outcome.reason is Reason.IMPLAUSIBLE_TIME
+        accepted(step.process(value, position=position_at(offset=1), received_at=tomorrow))
+
+
+def test_times_of_a_recorded_stream_are_checked_against_the_moment() -> None:
     times = iter([NOW, NOW + timedelta(days=2)])
     step = IntakeStep(WATCHLIST, AUTHOR_KEY, rules().intake_state(), clock=lambda: next(times))
     value = raw_bytes(published_at=(NOW + timedelta(days=1)).isoformat())
-    assert isinstance(step.process(value, offset=0, received_at=NOW), Rejection)
-    accepted(step.process(value, offset=1, received_at=NOW))
+    assert isinstance(step.process(value, position=position_at(), received_at=None), Rejection)
+    accepted(step.process(value, position=position_at(offset=1), received_at=None))
 
 
 # --- keys

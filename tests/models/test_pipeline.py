@@ -17,18 +17,18 @@ from tests.models.builders import (
     WATCHLIST,
     AllNegative,
     ByWord,
-    accepted,
     at,
     encode,
     intake_step,
     mention,
+    position_at,
     raw,
     raw_bytes,
     rules,
-    scored,
 )
-from wanglou.models.intake import IntakeStep, Rejection
+from wanglou.models.intake import IntakeStep, Rejection, published_milliseconds
 from wanglou.models.opinion import NoModel, OpinionModel
+from wanglou.models.order import Position, RawClock
 from wanglou.models.risk import Decision
 from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.base import Contract
@@ -57,38 +57,43 @@ class Pipeline:
         self.dedupe = made.dedupe_step()
         self.scoring = ScoringStep(WATCHLIST, TAXONOMY, model)
         self.risk = made.risk_step()
+        self.clock = RawClock(0)
         self.offset = -1
+
+    def next_position(self, milliseconds: int | None) -> Position:
+        """The position of the next raw message."""
+        self.offset += 1
+        position = self.clock.stamp(self.offset, milliseconds)
+        assert position is not None
+        return position
 
     def take(self, value: bytes) -> Rejection | list[ScoredMention]:
         """Take one raw message through; the mentions that reached risk, or why none did."""
-        self.offset += 1
-        outcome = self.intake.process(value, offset=self.offset, received_at=NOW)
+        position = self.next_position(published_milliseconds(value, NOW))
+        outcome = self.intake.process(value, position=position, received_at=NOW)
         if isinstance(outcome, Rejection):
             assert outcome.error
             outcome.error.encode()  # it goes into a dead letter
             return outcome
         reached = []
-        for one in outcome:
+        for part, one in enumerate(outcome):
             check(one, Mention)
-            reached += self.take_mention(one)
+            reached += self.take_mention(one, position._replace(part=part))
         return reached
 
-    def take_mention(self, one: Mention) -> list[ScoredMention]:
+    def take_mention(self, one: Mention, position: Position) -> list[ScoredMention]:
         """Take an accepted mention through the steps behind intake."""
-        self.offset += 1
-        deduped = self.dedupe.process(one, offset=self.offset)
+        deduped = self.dedupe.process(one, position=position)
         if deduped is None:
             return []
         check(deduped, DedupedMention)
         (result,) = self.scoring.process([deduped])
         check(result, ScoredMention)
-        self.decide(result)
+        self.told(self.risk.process(result, position=position))
         return [result]
 
-    def decide(self, one: ScoredMention) -> Decision:
-        """Take a scored mention through risk."""
-        self.offset += 1
-        decision = self.risk.process(one, offset=self.offset)
+    def told(self, decision: Decision) -> Decision:
+        """What risk decided, checked."""
         for alert in decision.alerts:
             check(alert, Alert)
         for event in decision.events:
@@ -97,14 +102,7 @@ class Pipeline:
 
     def close(self) -> Decision:
         """Close every minute there was."""
-        late = accepted(intake_step().process(raw_bytes(id="the end"), offset=0, received_at=NOW))
-        end = scored(
-            **dict(late) | {"published_at": NOW},
-            cluster_id="hexing/the end",
-            negative=0.0,
-            risk_topic="other",
-        )
-        return self.decide(end)
+        return self.told(self.risk.close(position_at(2 * 24 * 60)))
 
 
 MODELS = pytest.mark.parametrize(
@@ -210,7 +208,8 @@ anything = st.one_of(st.binary(max_size=100), json_values.map(encode_any), mutat
 def test_intake_answers_whatever_comes(values: list[bytes]) -> None:
     step = intake_step()
     for offset, value in enumerate(values):
-        outcome = step.process(value, offset=offset, received_at=NOW)
+        position = position_at(offset=offset)
+        outcome = step.process(value, position=position, received_at=NOW)
         if isinstance(outcome, Rejection):
             assert outcome.reason in Reason
             assert outcome.error
@@ -299,5 +298,5 @@ def test_edges_go_all_the_way(model: OpinionModel, fields: dict[str, Any]) -> No
 
 def test_longest_institution_and_id_go_all_the_way() -> None:
     pipeline = Pipeline(NoModel())
-    (reached,) = pipeline.take_mention(mention(institution="i" * 64, id="x" * 256))
+    (reached,) = pipeline.take_mention(mention(institution="i" * 64, id="x" * 256), position_at())
     assert reached.cluster_id == "i" * 64 + "/" + "x" * 256

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,22 +13,27 @@ from pydantic import TypeAdapter
 from tests.models.builders import (
     TAXONOMY,
     WATCHLIST,
+    Positions,
     StateTopic,
     at,
     feed,
     minute_at,
     only,
     parameters,
+    placed,
+    position_at,
     rules,
     scored,
 )
 from wanglou.models.assessment import assess, combine, situation
 from wanglou.models.event import EventState, add_mention
+from wanglou.models.order import Position, before
 from wanglou.models.risk import Decision, RiskStep, alert_id, alert_kind, alert_title
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.watchlist import Watchlist
+from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import ScoredMention
 from wanglou.schemas.risk import Alert, AlertKind, Event, Level
 
@@ -43,18 +49,16 @@ PLAIN: dict[str, Any] = {
 
 
 class Partition:
-    """A risk step with its state; offsets count by themselves."""
+    """A risk step with its state, and the positions of one raw partition."""
 
     def __init__(self, **sections: Any) -> None:
         self.rules = rules(**(PLAIN | sections))
         self.state: KeyedState[EventState] = self.rules.risk_state()
         self.step = self.rules.risk_step(self.state)
-        self.offset = -1
+        self.positions = Positions()
 
     def take(self, *mentions: ScoredMention) -> Decision:
-        first = self.offset + 1
-        self.offset += len(mentions)
-        return feed(self.step, mentions, first)
+        return feed(self.step, mentions, self.positions)
 
     def tick(self, minute: float, **fields: Any) -> Decision:
         """A mention of another institution moves the clock."""
@@ -157,7 +161,7 @@ def test_raised_alert_tells_everything(partition: Partition) -> None:
     partition.take(
         scored(0, id="1", engagement={"likes": 99}, author={"id": "a", "followers": 10}),
         scored(0, id="2", platform="zhihu", author={"id": "b", "followers": 5}, emotion="fear"),
-        scored(0.5, id="3", dedupe="duplicate", cluster_id="hexing/2"),
+        scored(0.5, id="3", dedupe="duplicate", cluster_id="hexing/2", received_at=at(0.75)),
     )
     (alert,) = partition.tick(7, received_at=at(7.5)).alerts
     assert alert.kind is AlertKind.RAISED
@@ -166,7 +170,7 @@ def test_raised_alert_tells_everything(partition: Partition) -> None:
     assert (alert.institution.id, alert.institution.name) == ("hexing", "和兴银行")
     assert (alert.topic.id, alert.topic.name) == ("run", "挤兑传言")
     assert alert.decided_at == at(1)  # the close of minute 0
-    assert alert.received_at == at(7.5)  # of the mention that closed it
+    assert alert.received_at == at(0.75)  # of the last mention that it counts
     assert alert.title == "【橙色·重大】和兴银行:挤兑传言,新预警,风险值 30.0"
     assert alert.assessment.risk == 30.0
     assert combine(alert.assessment.terms) == alert.assessment
@@ -284,11 +288,21 @@ def test_mention_after_the_lateness_counts_in_totals_only(partition: Partition) 
     assert sum(bucket.mentions for bucket in event.buckets.values()) <= 1
 
 
-def test_event_first_heard_of_late_is_assessed_like_any(partition: Partition) -> None:
+def test_event_first_heard_of_late_is_assessed_at_the_last_minute_closed(
+    partition: Partition,
+) -> None:
     partition.tick(10)
     partition.take(*negatives(5, 3))
     (alert,) = partition.tick(11).alerts
-    assert (alert.level, alert.decided_at) == (Level.ORANGE, at(6))
+    # three within the 30 minutes before the close of minute 9
+    assert (alert.level, alert.decided_at) == (Level.ORANGE, at(10))
+
+
+def test_decision_tells_whether_the_mention_is_late(partition: Partition) -> None:
+    assert not partition.take(*negatives(20, 1)).late
+    assert not partition.take(*negatives(10, 1)).late  # just within the lateness
+    assert partition.take(*negatives(9, 1)).late
+    assert not partition.take(scored(9, id="update", dedupe="update")).late
 
 
 def totals(step: RiskStep, state: KeyedState[EventState], formula: RiskParameters) -> Any:
@@ -342,16 +356,18 @@ def test_order_within_the_lateness_leaves_the_same_totals(
 # --- replays and restarts
 
 
-def test_replayed_offset_changes_nothing(partition: Partition) -> None:
+def test_replayed_position_changes_nothing(partition: Partition) -> None:
     mentions = [*negatives(0, 3), scored(5, id="x"), *negatives(7, 2)]
-    partition.take(*mentions)
+    read = placed(mentions)
+    for position, mention in read:
+        partition.step.process(mention, position=position)
     before = snapshot(partition)
-    for offset, mention in enumerate(mentions):
-        assert partition.step.process(mention, offset=offset) == Decision()
+    for position, mention in read:
+        assert partition.step.process(mention, position=position) == Decision()
     assert snapshot(partition) == before
 
 
-def snapshot(partition: Partition) -> dict[str, tuple[int, bytes]]:
+def snapshot(partition: Partition) -> dict[str, tuple[Position, bytes]]:
     codec = TypeAdapter(EventState)
     return {
         key: (partition.state.applied(key), codec.dump_json(event))
@@ -365,7 +381,6 @@ def test_repeat_of_a_batch_after_a_crash_has_the_same_ids(partition: Partition) 
     assert [alert.to_json() for alert in first.take(*mentions).alerts] == [
         alert.to_json() for alert in again.take(*mentions).alerts
     ]
-    assert first.offset == again.offset == 7
 
 
 scored_mentions = st.lists(
@@ -407,13 +422,101 @@ AFTER_ALL = 8000
 def test_restarts_are_not_noticed(mentions: list[ScoredMention], restarts: set[int]) -> None:
     unbroken, restarted = Partition(), Partition()
     topic = StateTopic(EventState)
-    for offset, mention in enumerate(mentions):
-        if offset in restarts:
+    for number, (position, mention) in enumerate(placed(mentions)):
+        if number in restarts:
             topic.store(restarted.state)
             restarted.state = topic.restore(restarted.rules.risk_state())
             restarted.step = restarted.rules.risk_step(restarted.state)
-        expected = unbroken.step.process(mention, offset=offset)
-        assert restarted.step.process(mention, offset=offset) == expected
+        expected = unbroken.step.process(mention, position=position)
+        assert restarted.step.process(mention, position=position) == expected
+
+
+def outcome(partition: Partition, decisions: list[Decision]) -> tuple[dict[str, bytes], Any]:
+    """All alerts by id, each told once or alike; and the events in the end."""
+    alerts: dict[str, bytes] = {}
+    for alert in (alert for decision in decisions for alert in decision.alerts):
+        assert alerts.setdefault(alert.id, alert.to_json()) == alert.to_json()
+    codec = TypeAdapter(EventState)
+    return alerts, {key: codec.dump_json(event) for key, event in partition.state.items()}
+
+
+THE_END = position_at(AFTER_ALL)
+
+
+@given(scored_mentions, st.lists(st.integers(0, 7000), max_size=30))
+def test_alerts_are_the_same_however_often_minutes_are_closed(
+    mentions: list[ScoredMention], more: list[int]
+) -> None:
+    """With mentions only, at some minutes more, or at every minute."""
+    results = []
+    for closes in ([], sorted(more), range(7000)):
+        partition, decisions = Partition(), []
+        minutes = deque(closes)
+        for position, mention in placed(mentions):
+            while minutes and minute_at(minutes[0]) <= position.minute:
+                decisions.append(partition.step.close(position_at(minutes.popleft(), offset=-1)))
+            decisions.append(partition.step.process(mention, position=position))
+        decisions.append(partition.step.close(THE_END))
+        results.append(outcome(partition, decisions))
+    assert results[0] == results[1] == results[2]
+
+
+@given(scored_mentions, st.data())
+def test_restart_in_the_middle_of_a_state_write_changes_nothing(
+    mentions: list[ScoredMention], data: st.DataObject
+) -> None:
+    """What a batch brings is sent before its state is written; then some of that is written."""
+    unbroken, broken = Partition(), Partition()
+    expected = [unbroken.step.process(one, position=place) for place, one in placed(mentions)]
+    expected.append(unbroken.step.close(THE_END))
+
+    topic, decisions = StateTopic(EventState), []
+    done, crashes, read = 0, 0, placed(mentions)
+    while done < len(read):
+        batch = read[done : done + data.draw(st.integers(1, 10))]
+        decisions += [broken.step.process(one, position=place) for place, one in batch]
+        following = read[done + len(batch) :]
+        if following and data.draw(st.booleans()):  # a watermark told it
+            decisions.append(broken.step.close(before(following[0][0].time)))
+        crash = crashes < 4 and data.draw(st.booleans())
+        if crash:
+            topic.store(broken.state, changes=data.draw(st.integers(0, 6)))
+            broken.state = topic.restore(broken.rules.risk_state())
+            broken.step = broken.rules.risk_step(broken.state)
+            crashes += 1
+        else:
+            topic.store(broken.state)
+            done += len(batch)
+    decisions.append(broken.step.close(THE_END))
+    assert outcome(broken, decisions) == outcome(unbroken, expected)
+
+
+def test_event_that_had_come_further_before_a_restart_is_not_assessed_again() -> None:
+    """Closed up to minute 62 and written, unlike the mark: the next close goes on from there."""
+    read = placed(
+        [
+            *negatives(0, 2),
+            *negatives(20, 3),
+            scored(22, id="x", institution="yunting"),
+            scored(62, id="y", institution="yunting"),
+        ]
+    )
+    unbroken, broken, topic = Partition(), Partition(), StateTopic(EventState)
+    expected = [unbroken.step.process(one, position=place) for place, one in read]
+    decisions = [broken.step.process(one, position=place) for place, one in read[:5]]
+    topic.store(broken.state)
+    place, one = read[5]
+    decisions.append(broken.step.process(one, position=place))
+    decisions.append(broken.step.close(before(read[6][0].time)))
+    topic.store(broken.state, changes=1)
+    broken.state = topic.restore(broken.rules.risk_state())
+    assert broken.state.clock == minute_at(20)
+    assert broken.state.applied("hexing.run").minute == minute_at(62)
+    broken.step = broken.rules.risk_step(broken.state)
+    decisions += [broken.step.process(one, position=place) for place, one in read[5:]]
+    for partition, all_of_it in ((unbroken, expected), (broken, decisions)):
+        all_of_it.append(partition.step.close(THE_END))
+    assert outcome(broken, decisions) == outcome(unbroken, expected)
 
 
 @given(scored_mentions)
@@ -495,11 +598,16 @@ END = minute_at(60)
 
 def risk_of(mentions: list[ScoredMention]) -> float:
     """The risk at the close of minute 60."""
-    ordered = sorted(mentions, key=lambda mention: mention.event_time)
+    return assess(event_of(mentions), END, TAXONOMY.topic("run").severity, FORMULA).risk
+
+
+def event_of(mentions: list[ScoredMention]) -> EventState:
+    """An event whose mentions came in order."""
     event = EventState.new(minute_at(0), FORMULA)
-    for mention in ordered:
-        add_mention(event, mention, clock=minute_at(0), parameters=FORMULA)
-    return assess(event, END, TAXONOMY.topic("run").severity, FORMULA).risk
+    for mention in sorted(mentions, key=lambda mention: mention.event_time):
+        clock = minute_of(mention.event_time)
+        add_mention(event, mention, clock=clock, parameters=FORMULA)
+    return event
 
 
 spoken = st.builds(
@@ -554,10 +662,7 @@ def test_negative_mention_that_the_baseline_has_learnt_lowers_the_risk() -> None
 
 
 def burst_of(mentions: list[ScoredMention]) -> float:
-    event = EventState.new(minute_at(0), FORMULA)
-    for mention in sorted(mentions, key=lambda one: one.event_time):
-        add_mention(event, mention, clock=minute_at(0), parameters=FORMULA)
-    terms = assess(event, END, TAXONOMY.topic("run").severity, FORMULA).terms
+    terms = assess(event_of(mentions), END, TAXONOMY.topic("run").severity, FORMULA).terms
     return next(term.value for term in terms if term.name == "burst")
 
 

@@ -12,6 +12,7 @@ from tests.models.builders import (
     TAXONOMY,
     WATCHLIST,
     mention,
+    position_at,
     raw_bytes,
     rules,
     scored,
@@ -121,7 +122,7 @@ def test_states_forget_after_their_time() -> None:
         (rules().dedupe_state(), hours["seen"]),
         (rules().risk_state(), hours["event"]),
     ):
-        state.put("key", None, offset=0, minute=0)  # type: ignore[arg-type]  # any value will do
+        state.put("key", None, position=position_at(), minute=0)  # type: ignore[arg-type]  # any value will do
         state.observe(kept * 60)
         assert len(state) == 1
         state.observe((kept + 1) * 60)
@@ -131,13 +132,15 @@ def test_states_forget_after_their_time() -> None:
 def test_steps_are_built_over_the_state_given() -> None:
     made = rules()
     thread, seen, events = made.intake_state(), made.dedupe_state(), made.risk_state()
-    made.intake_step(AUTHOR_KEY, thread).process(raw_bytes(), offset=0, received_at=None)
-    made.dedupe_step(seen).process(mention(), offset=0)
-    made.risk_step(events).process(scored(), offset=0)
+    made.intake_step(AUTHOR_KEY, thread).process(
+        raw_bytes(), position=position_at(), received_at=None
+    )
+    made.dedupe_step(seen).process(mention(), position=position_at())
+    made.risk_step(events).process(scored(), position=position_at())
     assert (len(thread), len(seen), len(events)) == (1, 1, 1)
 
 
 def test_steps_without_a_state_share_nothing() -> None:
     made = rules()
-    assert made.dedupe_step().process(mention(), offset=0) is not None
-    assert made.dedupe_step().process(mention(), offset=0) is not None
+    assert made.dedupe_step().process(mention(), position=position_at()) is not None
+    assert made.dedupe_step().process(mention(), position=position_at()) is not None

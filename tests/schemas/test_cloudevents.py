@@ -8,6 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from wanglou.schemas.cloudevents import cloudevents_headers
+from wanglou.schemas.control import (
+    AGAIN_HEADER,
+    CLOCK_HEADER,
+    HEARTBEAT_TYPE,
+    ORDER_HEADER,
+    WATERMARK_TYPE,
+)
 from wanglou.schemas.export import CLOUDEVENTS_HEADERS
 from wanglou.schemas.topics import TOPICS
 
@@ -74,12 +81,21 @@ def test_the_time_is_rfc_3339_in_utc_and_the_same_instant(time: datetime) -> Non
     assert datetime.fromisoformat(stamp) == time
 
 
-def test_the_document_describes_exactly_these_headers() -> None:
+def test_the_document_describes_exactly_these_headers_and_those_of_the_order() -> None:
     names = headers_at(datetime.now(UTC)).keys()
-    assert names == CLOUDEVENTS_HEADERS["properties"].keys()
     assert names == set(CLOUDEVENTS_HEADERS["required"])
+    ours = {CLOCK_HEADER, ORDER_HEADER, AGAIN_HEADER}
+    assert CLOUDEVENTS_HEADERS["properties"].keys() == names | ours
+    assert all(re.fullmatch(r"ce_[a-z0-9]{1,20}", name) for name in ours)
 
 
 def test_every_topic_has_its_own_event_type() -> None:
     types = [topic.event_type for topic in TOPICS]
     assert len(set(types)) == len(types)
+
+
+def test_a_control_message_has_a_type_that_no_topic_has() -> None:
+    controls = {topic.control_type for topic in TOPICS if topic.control is not None}
+    assert controls == {HEARTBEAT_TYPE, WATERMARK_TYPE}
+    assert controls.isdisjoint(topic.event_type for topic in TOPICS)
+    assert {topic.control_type for topic in TOPICS if topic.control is None} == {None}

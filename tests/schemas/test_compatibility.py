@@ -80,7 +80,7 @@ def field(problem: str) -> str:
 
 
 def test_the_released_contracts_are_there() -> None:
-    assert len(CONTRACTS) == 9
+    assert len(CONTRACTS) == 11
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -99,7 +99,7 @@ def test_every_released_topic_still_has_its_name_key_and_message() -> None:
             assert present["channels"][name][field] == channel[field], name
     for name, message in released["components"]["messages"].items():
         for field in ("bindings", "contentType", "headers", "payload"):
-            assert present["components"]["messages"][name][field] == message[field], name
+            assert present["components"]["messages"][name].get(field) == message.get(field), name
 
 
 def test_the_same_schema_breaks_nothing() -> None:

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
 from wanglou.schemas.base import Contract
+from wanglou.schemas.control import Heartbeat, Watermark
 from wanglou.schemas.export import json_schema, message_topics
 
 RAW = {
@@ -160,10 +161,14 @@ DEAD_LETTER = {
     "partition": 2,
     "offset": 17,
     "timestamp": "2020-01-25T06:30:00Z",
+    "raw_partition": 1,
+    "raw_offset": 12,
     "key": "YQ==",
     "value": "e///",
     "omitted_bytes": 0,
 }
+HEARTBEAT = {"time": "2020-01-25T06:30:00.123Z"}
+WATERMARK = {"positions": {"0": [1579933800123, 2, 17, 1], "3": [-1, -1, -1, -1]}}
 MESSAGES: Mapping[str, Mapping[str, Any]] = {
     "RawMention": RAW,
     "Mention": MENTION,
@@ -174,10 +179,19 @@ MESSAGES: Mapping[str, Mapping[str, Any]] = {
     "Response": RESPONSE,
     "Evaluation": EVALUATION,
     "DeadLetter": DEAD_LETTER,
+    "Heartbeat": HEARTBEAT,
+    "Watermark": WATERMARK,
 }
 """A message of each contract with every field set."""
 
-CONTRACTS = [topic.message for topic in message_topics() if topic.message is not None]
+CONTRACTS = list(
+    dict.fromkeys(
+        contract
+        for topic in message_topics()
+        for contract in (topic.message, topic.control)
+        if contract is not None
+    )
+)
 each_contract = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda one: one.__name__)
 
 
@@ -354,3 +368,15 @@ def test_null_fields_are_not_written() -> None:
     contract = next(one for one in CONTRACTS if one.__name__ == "Event")
     message = contract.model_validate_json(json.dumps({**EVENT, "level": None}))
     assert "level" not in json.loads(message.to_json())
+
+
+@pytest.mark.parametrize("place", [[1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, "x"], [], 7, None])
+def test_a_watermark_has_places_of_four_numbers(place: object) -> None:
+    message = {"positions": {"0": place}}
+    assert not model_accepts(Watermark, message)
+    assert not validator(Watermark).is_valid(message)
+
+
+def test_a_heartbeat_has_a_time_with_an_offset() -> None:
+    assert not model_accepts(Heartbeat, {"time": "2020-01-25T06:30:00"})
+    assert Heartbeat.model_validate_json(json.dumps(HEARTBEAT)).time.microsecond == 123_000

@@ -113,11 +113,12 @@ def test_every_topic_is_a_channel_with_its_message_and_operations(topic: Topic) 
     assert topic.message is not None
     channel = DOCUMENT["channels"][topic.short_name]
     assert channel["address"] == topic.name
-    (reference,) = channel["messages"].values()
-    message = resolve(reference["$ref"])
-    schema = resolve(message["payload"]["schema"]["$ref"])
-    assert schema["title"] == topic.message.__name__
-    assert message["bindings"]["kafka"]["key"]["description"] == topic.key
+    messages = [resolve(reference["$ref"]) for reference in channel["messages"].values()]
+    titles = [resolve(one["payload"]["schema"]["$ref"])["title"] for one in messages]
+    control = [] if topic.control is None else [topic.control.__name__]
+    assert titles == list(channel["messages"]) == [topic.message.__name__, *control]
+    assert messages[0]["bindings"]["kafka"]["key"]["description"] == topic.key
+    assert all("bindings" not in one for one in messages[1:])  # they have no key
     for action, people in (("send", topic.written_by), ("receive", topic.read_by)):
         operation = DOCUMENT["operations"][f"{action}.{topic.short_name}"]
         assert operation["action"] == action

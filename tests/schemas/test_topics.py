@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from wanglou.agents.app import STAGES
+from wanglou.schemas.control import Heartbeat, Watermark
 from wanglou.schemas.topics import DEAD_LETTERS, RAW, TOPICS, Topic
 
 STATE_TOPICS = [topic for topic in TOPICS if topic.source is not None]
@@ -93,9 +94,30 @@ def test_an_agent_reads_and_writes_what_the_topics_say(name: str) -> None:
     stage = STAGES[name]
     assert name in stage.source.read_by
     for topic in stage.writes:
-        assert name in topic.written_by or topic is DEAD_LETTERS
-    said = {topic.name for topic in TOPICS if name in topic.written_by and topic.source is None}
+        assert name in writers(topic) or topic is DEAD_LETTERS
+    said = {topic.name for topic in TOPICS if name in writers(topic) and topic.source is None}
     assert said == {topic.name for topic in stage.writes if topic is not DEAD_LETTERS}
+
+
+def writers(topic: Topic) -> set[str]:
+    """Who writes to a topic, without what is said in brackets."""
+    return {one.partition(" (")[0] for one in topic.written_by}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_an_agent_reads_what_its_upstream_agent_writes(name: str) -> None:
+    stage = STAGES[name]
+    if stage.upstream is None:
+        assert stage.source is RAW
+        return
+    (writer,) = stage.source.written_by
+    assert stage.upstream is STAGES[writer].source
+    assert stage.source is STAGES[writer].output
+    assert stage.source.control is Watermark
+
+
+def test_heartbeats_stand_in_the_raw_topic_only() -> None:
+    assert [topic.name for topic in TOPICS if topic.control is Heartbeat] == [RAW.name]
 
 
 def test_a_dead_letter_has_room_for_the_largest_message_in_base64() -> None:
