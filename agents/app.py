@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from faust.types import TP
 from faust.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from wanglou.agents.kafka import new_producer
+from wanglou.agents.kafka import start_producer
+from wanglou.agents.kafka_security import faust_credentials
 from wanglou.agents.loop import StageLoop
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.offsets import Offsets
+from wanglou.agents.pacemaker import Pacemaker
+from wanglou.agents.progress_watch import Reading
 from wanglou.agents.settings import Settings
 from wanglou.agents.stage import Stage
 from wanglou.agents.step1_intake import Intake
 from wanglou.agents.step2_dedupe import Dedupe
 from wanglou.agents.step3_sentiment import Sentiment
 from wanglou.agents.step4_risk import Risk
+from wanglou.agents.stuck import StuckDetector
+from wanglou.schemas.topics import RAW, Topic
 
 logger = logging.getLogger(__name__)
 
 APP_ID = "wanglou"
 """The consumer group of all workers."""
+
+AnyStage = Stage[Any, Any]
 
 STAGES: Mapping[str, type[Intake] | type[Dedupe] | type[Sentiment] | type[Risk]] = {
     stage.name: stage for stage in (Intake, Dedupe, Sentiment, Risk)
@@ -42,19 +54,25 @@ HEARTBEATS_PER_SESSION = 4
 class WorkerApp:
     """A Faust app that runs some of the stages over one producer."""
 
-    def __init__(self, settings: Settings, stages: Sequence[Stage], metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, stages: Sequence[AnyStage], metrics: Metrics) -> None:
         self._settings = settings
         self._stages = stages
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
         self.faust = _new_app(settings)
         for stage in stages:
             self._add_agent(stage)
+            if stage.source is RAW:
+                self._add_pacemaker()
+        self._detector = StuckDetector(self._readings, settings.stuck, on_count=metrics.stuck.set)
+        self.faust.task(self._watch_progress)
         self._add_pages()
         self.faust.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
         self.faust.on_before_shutdown.connect(self._on_shutdown)
 
-    def _add_agent(self, stage: Stage) -> None:
+    def _add_agent(self, stage: AnyStage) -> None:
         topic = self.faust.topic(
             stage.source.name, value_type=bytes, value_serializer="raw", key_serializer="raw"
         )
@@ -62,7 +80,8 @@ class WorkerApp:
         async def run(stream: faust.StreamT[bytes]) -> None:
             try:
                 producer = await self._started_producer()
-                await StageLoop(stage, producer, self._settings.worker).run(stream)
+                assigned = partial(self._partitions_of, stage.source)
+                await StageLoop(stage, producer, self._settings.worker, assigned).run(stream)
             except Exception as error:
                 # Nothing of the batch is acknowledged: the next worker reads it again.
                 logger.exception("agent %s cannot go on, the worker stops", stage.name)
@@ -72,10 +91,53 @@ class WorkerApp:
         run.__qualname__ = stage.name  # what the log calls it
         self.faust.agent(topic, name=stage.name, concurrency=1)(run)
 
+    def _add_pacemaker(self) -> None:
+        async def beat() -> None:
+            try:
+                producer = await self._started_producer()
+                await Pacemaker(
+                    self._settings.broker,
+                    producer,
+                    partial(self._partitions_of, RAW),
+                    self._settings.worker.idle_seconds,
+                    self._metrics,
+                ).run()
+            except Exception as error:
+                logger.exception("the pacemaker cannot go on, the worker stops")
+                await self.faust.crash(error)
+                raise
+
+        self.faust.task(beat)
+
+    async def _watch_progress(self) -> None:
+        async with Offsets(self._settings.broker, APP_ID) as self._offsets:
+            await self._detector.run()
+
+    async def _readings(self) -> dict[str, Reading]:
+        """How far this worker's partitions have come, by topic and partition."""
+        waits = {
+            TopicPartition(stage.source.name, number): reason
+            for stage in self._stages
+            for number, reason in stage.why_waiting().items()
+        }
+        places = [
+            TopicPartition(topic, number)
+            for topic, numbers in self._assigned.items()
+            for number in numbers
+        ]
+        readings = await self._offsets.readings(places)
+        return {
+            f"{place.topic}/{place.partition}": replace(reading, waits=waits.get(place))
+            for place, reading in readings.items()
+        }
+
+    def _partitions_of(self, topic: Topic) -> set[int]:
+        return self._assigned[topic.name]
+
     async def _started_producer(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            self._producer = new_producer(self._settings.broker)
-            await self._producer.start()
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await start_producer(self._settings.broker)
         return self._producer
 
     async def _on_shutdown(self, *args: object, **kwargs: object) -> None:
@@ -83,8 +145,9 @@ class WorkerApp:
             await self._producer.stop()
 
     async def _on_assigned(self, app: faust.App, assigned: Iterable[TP], **kwargs: object) -> None:
-        for stage in self._stages:
-            stage.keep(tp.partition for tp in assigned if tp.topic == stage.source.name)
+        for topic, partitions in self._assigned.items():
+            partitions.clear()
+            partitions.update(tp.partition for tp in assigned if tp.topic == topic)
 
     def _measure_lag(self) -> None:
         consumer = self.faust.consumer
@@ -110,8 +173,9 @@ class WorkerApp:
 
         @self.faust.page("/healthz")
         async def healthz(view: View, request: Request) -> Response:
-            healthy = not self.faust.crashed
-            return view.json({"healthy": healthy}, status=200 if healthy else 503)
+            healthy = not self.faust.crashed and self._detector.healthy
+            answer = {"healthy": healthy, "reasons": list(self._detector.reasons)}
+            return view.json(answer, status=200 if healthy else 503)
 
         @self.faust.page("/readyz")
         async def readyz(view: View, request: Request) -> Response:
@@ -119,10 +183,17 @@ class WorkerApp:
             return view.json({"ready": ready}, status=200 if ready else 503)
 
 
-def new_stages(settings: Settings, names: Iterable[str], metrics: Metrics) -> list[Stage]:
-    """The stages of these names, in the order in which data flows."""
+def new_stages(
+    settings: Settings, names: Iterable[str], metrics: Metrics, counts: Mapping[str, int]
+) -> list[AnyStage]:
+    """The stages of these names, in the order in which data flows.
+
+    ``counts`` are the partitions of all topics, by name.
+    """
     rules, chosen = settings.load_rules(), set(names)
-    return [stage(settings, rules, metrics) for name, stage in STAGES.items() if name in chosen]
+    return [
+        stage(settings, rules, metrics, counts) for name, stage in STAGES.items() if name in chosen
+    ]
 
 
 def _new_app(settings: Settings) -> faust.App:
@@ -130,6 +201,7 @@ def _new_app(settings: Settings) -> faust.App:
     return faust.App(
         APP_ID,
         broker=[f"kafka://{address.strip()}" for address in broker.url.split(",")],
+        broker_credentials=faust_credentials(broker),
         broker_session_timeout=broker.session_timeout_seconds,
         broker_heartbeat_interval=broker.session_timeout_seconds / HEARTBEATS_PER_SESSION,
         broker_request_timeout=max(

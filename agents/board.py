@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wanglou.schemas.mention import Emotion
+from wanglou.schemas.repeats import LatestEvents
 from wanglou.schemas.risk import Alert, Event, Level, Situation
 
 LAST_ALERTS = 12
@@ -53,11 +54,14 @@ class Board:
         self._events: dict[str, Event] = {}
         self._alerts: deque[Alert] = deque(maxlen=LAST_ALERTS)
         self._alert_ids: set[str] = set()
+        self._latest = LatestEvents()
         self.alerts: list[Alert] = []
         """All alerts shown so far, repeats dropped by id."""
 
     def take_event(self, event: Event) -> None:
         """Show the newer state of an event."""
+        if not self._latest.is_news(event.id, event.assessed_at):
+            return
         if event.level is None:
             self._events.pop(event.id, None)
         else:

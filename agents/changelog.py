@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from wanglou.agents.dead_letter_limit import History
 from wanglou.agents.kafka import Message, new_reader, read_place
 from wanglou.agents.settings import BrokerSettings
+from wanglou.models.order import Mark, Position
 from wanglou.models.state import Entry, KeyedState
+from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import Topic
 
+logger = logging.getLogger(__name__)
+
 V = TypeVar("V")
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+
+MARK_KEY = b""
+"""Key of a partition's mark; no other key is empty."""
+
+POSITION_HEADER = "position"
+"""Header of a tombstone: the position of what expired."""
 
 
 class StateError(RuntimeError):
@@ -23,57 +37,132 @@ class StateError(RuntimeError):
 
 
 class _Stored(BaseModel, Generic[V]):
-    """A state value in JSON: ``offset`` is the source offset last applied to it."""
+    """A state value in JSON: ``position`` is the one last applied to it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[1] = STATE_VERSION
-    offset: int
+    version: Literal[2] = STATE_VERSION
+    position: Position
     minute: int
     value: V
 
 
+class _StoredMark(BaseModel):
+    """A partition's mark in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[2] = STATE_VERSION
+    frontier: Position
+    read: int
+    watermarks: dict[int, Position]
+    history: History = History()
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a partition's state topic held: the latest mark, the dead letters that were counted
+    then, and where it ends."""
+
+    mark: Mark
+    history: History
+    position: int
+
+
 class Changelog(Generic[V]):
-    """The state topic of one agent."""
+    """The state topic of one agent.
+
+    The values of a partition carry the position last applied to them, its mark how far the whole
+    partition has come. A reader takes the highest of each key's values, not the last, because a
+    worker that was paused, lost its partition and woke up may write an older value after its
+    successor's. The reader then writes the newer value again, so that compaction cannot leave only
+    the older; `patrol` looks for such values while nothing else would make anyone read.
+    """
 
     def __init__(self, topic: Topic, value_type: type[V], broker: BrokerSettings) -> None:
         self._topic = topic
         self._broker = broker
         self._codec: TypeAdapter[_Stored[V]] = TypeAdapter(_Stored[value_type])  # type: ignore[valid-type]
 
-    def messages(self, partition: int, state: KeyedState[V]) -> list[Message]:
-        """What has changed since the last call, as messages to the state topic."""
-        return [
+    def messages(
+        self, partition: int, state: KeyedState[V], mark: Mark, history: History
+    ) -> list[Message]:
+        """What has changed since the last call, as messages to the state topic; the mark last."""
+        changed = [
             Message(
                 topic=self._topic.name,
                 key=key.encode(),
-                value=None if entry is None else self.encode(entry),
+                value=None if entry.value is None else self.encode(entry),
+                headers=_tombstone(entry.position) if entry.value is None else (),
                 partition=partition,
             )
             for key, entry in state.changes()
         ]
+        stored = encode_mark(mark, history)
+        return [*changed, Message(self._topic.name, MARK_KEY, stored, (), partition)]
 
-    async def catch_up(self, partition: int, state: KeyedState[V], position: int) -> int:
-        """Load what stands in the topic from ``position`` on; returns where it ends.
+    async def catch_up(self, partition: int, state: KeyedState[V], before: Restored) -> Restored:
+        """Load what stands in the topic after ``before``.
 
         Raises ``StateError`` for a value of another release.
         """
+        mark, history, position = before.mark, before.history, before.position
+        async for record, where in self._read(partition, position):
+            position = record.offset + 1
+            if record.key == MARK_KEY:
+                stored, counted = decode_mark(record.value, where)
+                if mark.later(stored) is stored:
+                    mark, history = stored, counted
+            else:
+                state.load(record.key.decode(), self._entry(record, where))
+        if repaired := state.repair():
+            logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
+        state.observe(mark.frontier.minute)
+        return Restored(mark, history, position)
+
+    async def patrol(self, partition: int, state: KeyedState[V], position: int) -> int:
+        """Look whether what was written after ``position`` is still the latest; where it ends.
+
+        A value that an older one stands after becomes a change, to be written again. Raises
+        ``StateError`` if another worker wrote a newer value: the partition is not ours any more.
+        """
+        async for record, where in self._read(partition, position):
+            position = record.offset + 1
+            if record.key == MARK_KEY:
+                continue
+            if not state.compare(record.key.decode(), self._entry(record, where)):
+                raise StateError(f"{where}: another worker has the partition")
+        if repaired := state.repair():
+            logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
+        return position
+
+    def _place(self, partition: int) -> tuple[str, int]:
+        return self._topic.name, partition
+
+    async def _read(
+        self, partition: int, position: int
+    ) -> AsyncIterator[tuple[ConsumerRecord, str]]:
         reader = new_reader(self._broker)
         try:
             await reader.start()
             place = TopicPartition(self._topic.name, partition)
             async for record in read_place(reader, place, position):
-                where = f"{place.topic}/{partition}/{record.offset}"
-                entry = None if record.value is None else self.decode(record.value, where)
-                state.load(record.key.decode(), entry)
-            return int(await reader.position(place))
+                yield record, f"{place.topic}/{partition}/{record.offset}"
         finally:
             await reader.stop()
 
-    def encode(self, entry: Entry[V]) -> bytes:
+    def _entry(self, record: ConsumerRecord, where: str) -> Entry[V] | Entry[None]:
+        if record.value is None:
+            return Entry(_tombstone_position(record, where), 0, None)
+        return self.decode(record.value, where)
+
+    def encode(self, entry: Entry[V] | Entry[None]) -> bytes:
         """What is written to the topic."""
         stored = _Stored[V].model_construct(
-            version=STATE_VERSION, offset=entry.offset, minute=entry.minute, value=entry.value
+            version=STATE_VERSION,
+            position=entry.position,
+            minute=entry.minute,
+            value=entry.value,  # type: ignore[arg-type]  # a tombstone is not encoded
         )
         return self._codec.dump_json(stored, exclude_none=True)
 
@@ -82,9 +171,44 @@ class Changelog(Generic[V]):
         try:
             stored = self._codec.validate_json(value)
         except ValidationError as error:
-            raise StateError(
-                f"{where}: is no state of version {STATE_VERSION}: "
-                f"{describe(error, hidden=('value',))}. Run the release that wrote it, or stop "
-                "the workers and delete the topic: the state is then built anew"
-            ) from error
-        return Entry(stored.offset, stored.minute, stored.value)
+            raise _unreadable(where, error) from error
+        return Entry(stored.position, stored.minute, stored.value)
+
+
+def encode_mark(mark: Mark, history: History) -> bytes:
+    """A mark as it is written to the topic."""
+    return (
+        _StoredMark(
+            frontier=mark.frontier, read=mark.read, watermarks=mark.watermarks, history=history
+        )
+        .model_dump_json()
+        .encode()
+    )
+
+
+def decode_mark(value: bytes | None, where: str) -> tuple[Mark, History]:
+    """A mark that was written. Raises ``StateError``."""
+    try:
+        stored = _StoredMark.model_validate_json(value or b"")
+    except ValidationError as error:
+        raise _unreadable(where, error) from error
+    return Mark(stored.frontier, stored.read, stored.watermarks), stored.history
+
+
+def _tombstone(position: Position) -> Headers:
+    return ((POSITION_HEADER, ",".join(map(str, position)).encode()),)
+
+
+def _tombstone_position(record: ConsumerRecord, where: str) -> Position:
+    for name, value in record.headers:
+        if name == POSITION_HEADER:
+            return Position(*map(int, value.split(b",")))
+    raise StateError(f"{where}: is a tombstone without the header {POSITION_HEADER!r}")
+
+
+def _unreadable(where: str, error: ValidationError) -> StateError:
+    return StateError(
+        f"{where}: is no state of version {STATE_VERSION}: "
+        f"{describe(error, hidden=('value',))}. Run the release that wrote it, or stop "
+        "the workers and delete the topic: the state is then built anew"
+    )

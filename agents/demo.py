@@ -17,13 +17,12 @@ from wanglou.agents import topic_admin
 from wanglou.agents.board import Board
 from wanglou.agents.board_feed import feed
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import new_producer
-from wanglou.agents.progress import topic_counts, wait_drained
+from wanglou.agents.kafka import start_producer
+from wanglou.agents.progress import wait_drained
 from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import DEPLOY, BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcess
 from wanglou.schemas.risk import Alert, AlertKind, LevelName
-from wanglou.schemas.topics import TOPICS
 
 STREAM = DEPLOY / "demo" / "mentions.jsonl"
 EXPECTED = DEPLOY / "demo" / "expected.yaml"
@@ -74,7 +73,6 @@ class Outcome:
     """What came of the demo."""
 
     incidents: list[tuple[Incident, list[Alert], list[str]]]
-    topics: dict[str, int]
     outcomes: dict[str, int]
 
 
@@ -143,9 +141,8 @@ class Demo:
             playing.cancel()
 
     async def _replay(self, broker: BrokerSettings) -> None:
-        producer = new_producer(broker)
+        producer = await start_producer(broker)
         try:
-            await producer.start()
             async for step in Replay(producer, self._speed).send(read_lines(STREAM)):
                 self.sent = step.line
         finally:
@@ -165,4 +162,4 @@ class Demo:
         outcomes = {
             name: int(worker.metric("wanglou_outcomes_total", outcome=name)) for name in names
         }
-        return Outcome(judged, await topic_counts(broker, [one.name for one in TOPICS]), outcomes)
+        return Outcome(judged, outcomes)

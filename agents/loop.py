@@ -2,7 +2,8 @@
 
 emit → acknowledged → write state → acknowledged → acknowledge the source. Faust commits the
 acknowledged offsets afterwards. A crash between two steps repeats the later ones: the output has
-the same bytes, and state ignores an offset that it has applied.
+the same bytes and position, so its reader drops it, and state ignores a position that it has
+applied.
 """
 
 from __future__ import annotations
@@ -10,40 +11,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 
 import faust
 from aiokafka import AIOKafkaProducer
 
-from wanglou.agents.kafka import send_all
+from wanglou.agents.dead_letter_limit import Outcome
+from wanglou.agents.kafka import Message, send_all
+from wanglou.agents.record import Emission, Record, Rejected
 from wanglou.agents.settings import WorkerSettings
-from wanglou.agents.stage import Emission, Record, Stage
+from wanglou.agents.stage import Stage
+from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.dead_letter import Reason
 
 logger = logging.getLogger(__name__)
 
-Inbox = asyncio.Queue["faust.EventT[bytes]"]
+PATROL_SECONDS = 900.0
+"""Between two looks for state that was set back; well within the compaction lag."""
+
+Event = faust.EventT[bytes]
+Inbox = asyncio.Queue[Event]
 """Events read off the stream, for the next micro-batch; as many as one holds."""
 
 
 async def micro_batches(
-    stream: faust.StreamT[bytes], settings: WorkerSettings
-) -> AsyncIterator[list[faust.EventT[bytes]]]:
+    stream: faust.StreamT[bytes], settings: WorkerSettings, wake_seconds: float
+) -> AsyncIterator[list[Event]]:
     """Events as they come, at most ``batch_messages`` together; a small batch waits ``linger``.
 
-    Unlike ``stream.take`` it acknowledges nothing by itself.
+    Unlike ``stream.take`` it acknowledges nothing by itself. An empty batch comes when nothing
+    came for ``wake_seconds``.
     """
     inbox: Inbox = asyncio.Queue(settings.batch_messages)
     pump = asyncio.create_task(_pump(stream, inbox))
     try:
-        while (first := await _next_event(inbox, pump)) is not None:
-            batch = [first]
-            if inbox.empty():
+        while not (pump.done() and inbox.empty()):
+            batch = await _first_event(inbox, pump, wake_seconds)
+            if batch and inbox.empty():
                 await asyncio.sleep(settings.linger_seconds)
             while not inbox.empty() and len(batch) < settings.batch_messages:
                 batch.append(inbox.get_nowait())
             yield batch
+        pump.result()
     finally:
         pump.cancel()
 
@@ -53,67 +64,111 @@ async def _pump(stream: faust.StreamT[bytes], inbox: Inbox) -> None:
         await inbox.put(event)
 
 
-async def _next_event(inbox: Inbox, pump: asyncio.Task[None]) -> faust.EventT[bytes] | None:
-    """The next event; None when the stream has ended. Raises what ended it, if anything did."""
-    if inbox.empty():
-        getter = asyncio.ensure_future(inbox.get())
-        await asyncio.wait({getter, pump}, return_when=asyncio.FIRST_COMPLETED)
-        if not getter.done():
-            getter.cancel()
-            pump.result()
-            return None
-        return getter.result()
-    return inbox.get_nowait()
+async def _first_event(inbox: Inbox, pump: asyncio.Task[None], seconds: float) -> list[Event]:
+    """The next event; nothing when the stream has ended or none came in time."""
+    if not inbox.empty():
+        return [inbox.get_nowait()]
+    getter = asyncio.ensure_future(inbox.get())
+    await asyncio.wait({getter, pump}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if getter.done():
+        return [getter.result()]
+    getter.cancel()
+    return []
 
 
 class StageLoop:
-    """Runs one stage over its stream."""
+    """Runs one stage over its stream. ``assigned`` tells the partitions that it has now."""
 
-    def __init__(self, stage: Stage, producer: AIOKafkaProducer, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        stage: Stage,  # type: ignore[type-arg]  # any step over any state
+        producer: AIOKafkaProducer,
+        settings: WorkerSettings,
+        assigned: Callable[[], Iterable[int]],
+    ) -> None:
         self._stage = stage
         self._producer = producer
         self._settings = settings
+        self._assigned = assigned
         self._metrics = stage.metrics
+        self._outstanding: defaultdict[int, deque[Event]] = defaultdict(deque)
+        self._patrolled = time.monotonic()
 
     async def run(self, stream: faust.StreamT[bytes]) -> None:
         """Process the stream for as long as the worker lives."""
         stream = stream.noack()  # type: ignore[attr-defined]  # Faust's interface leaves it out
         try:
-            async for events in micro_batches(stream, self._settings):
-                batch = [event for event in events if is_current(event)]
-                started = time.perf_counter()
-                await self._carry_out(batch)
-                for event in batch:
-                    await stream.ack(event)
-                self._measure(batch, time.perf_counter() - started)
+            async for events in micro_batches(stream, self._settings, PATROL_SECONDS):
+                self._forget_others()
+                last, letters = await self._take(event for event in events if is_current(event))
+                complete = False
+                while not complete:
+                    complete = await self._carry_out(last, letters)
+                    await self._acknowledge(stream)
+                    letters = []
+                await self._patrol()
         except BaseException:
             self._stage.discard()
             raise
 
-    async def _carry_out(self, batch: list[faust.EventT[bytes]]) -> None:
-        stage = self._stage
-        for partition, generation in sorted(
-            {(event.message.partition, event.message.generation_id) for event in batch}
-        ):
-            await stage.prepare(partition, generation)  # type: ignore[arg-type]  # is_current: an int
-        emissions = await stage.process([record_of(event) for event in batch])
-        await self._emit(emissions)
-        await send_all(self._producer, stage.changes(), self._count_retries)
+    def _forget_others(self) -> None:
+        kept = set(self._assigned())
+        self._stage.keep(kept)
+        for partition in self._outstanding.keys() - kept:
+            del self._outstanding[partition]
 
-    async def _emit(self, emissions: list[Emission]) -> None:
-        refused = await send_all(
-            self._producer, [one.message for one in emissions], self._count_retries
-        )
+    async def _take(self, events: Iterable[Event]) -> tuple[dict[int, Record], list[Emission]]:
+        """Read events into their partitions; the last of each, and dead letters."""
+        last: dict[int, Record] = {}
+        letters: list[Emission] = []
+        for event in events:
+            record = record_of(event)
+            generation = event.message.generation_id
+            if await self._stage.prepare(record.partition, generation):  # type: ignore[arg-type]  # is_current: an int
+                self._outstanding[record.partition].clear()
+            self._outstanding[record.partition].append(event)
+            letters += self._stage.take(record)
+            last[record.partition] = record
+        return last, letters
+
+    async def _carry_out(self, last: dict[int, Record], letters: list[Emission]) -> bool:
+        """Process what has its turn, at most a batch; True if that was all there is."""
+        stage, started = self._stage, time.perf_counter()
+        records = stage.release(self._settings.batch_messages)
+        complete = len(records) < self._settings.batch_messages
+        emissions = letters + await stage.process(records)
+        for record in last.values():  # before the mark is written, which tells that it was done
+            emissions += stage.close_partition(record)
+        await self._emit(records, emissions, stage.watermarks())
+        await send_all(self._producer, stage.changes(), self._count_retries)
+        stage.acknowledged()
+        self._measure(records, time.perf_counter() - started)
+        return complete
+
+    async def _emit(
+        self, records: list[Record], emissions: list[Emission], watermarks: list[Message]
+    ) -> None:
+        """Send all, and put aside what the broker refuses; nothing if too much would be put aside.
+
+        Raises ``TooManyDeadLetters``.
+        """
+        limit = self._stage.limit
+        limit.check(outcomes(records, emissions))
+        messages = [one.message for one in emissions] + watermarks
+        refused = await send_all(self._producer, messages, self._count_retries)
         origin = {id(one.message): one.record for one in emissions}
         letters = [
             self._stage.dead_letter(
                 origin[id(message)],
-                Reason.REJECTED_BY_BROKER,
-                f"{message.topic}: {type(error).__name__}: {error}",
+                Rejected(
+                    Reason.REJECTED_BY_BROKER, f"{message.topic}: {type(error).__name__}: {error}"
+                ),
             )
             for message, error in refused
         ]
+        judged = limit.check(outcomes(records, emissions + letters))
         await self._put_aside(letters)
+        limit.commit(judged)
         lost = {id(message) for message, _ in refused}
         self._count([one for one in emissions + letters if id(one.message) not in lost])
 
@@ -123,6 +178,22 @@ class StageLoop:
         )
         for message, error in refused:
             logger.error("%s refuses the dead letter %r: %r", message.topic, message.key, error)
+
+    async def _acknowledge(self, stream: faust.StreamT[bytes]) -> None:
+        """Acknowledge in the order of offsets, up to the first that waits for its turn."""
+        latency, now = self._metrics.step_latency.labels(self._stage.name), time.time()
+        for partition, events in self._outstanding.items():
+            while events and not self._stage.waits(partition, events[0].message.offset):
+                event = events.popleft()
+                if is_current(event) and not event.app.rebalancing:
+                    await stream.ack(event)
+                    self._metrics.messages_in.labels(self._stage.name).inc()
+                    latency.observe(now - event.message.timestamp)
+
+    async def _patrol(self) -> None:
+        if time.monotonic() - self._patrolled > PATROL_SECONDS:
+            await self._stage.patrol()
+            self._patrolled = time.monotonic()
 
     def _count(self, emissions: list[Emission]) -> None:
         now = datetime.now(UTC)
@@ -135,17 +206,30 @@ class StageLoop:
     def _count_retries(self, count: int) -> None:
         self._metrics.send_retries.labels(self._stage.name).inc(count)
 
-    def _measure(self, batch: list[faust.EventT[bytes]], seconds: float) -> None:
-        name, now = self._stage.name, time.time()
-        self._metrics.messages_in.labels(name).inc(len(batch))
-        self._metrics.batch_messages.labels(name).observe(len(batch))
-        self._metrics.batch_duration.labels(name).observe(seconds)
-        latency = self._metrics.step_latency.labels(name)
-        for event in batch:
-            latency.observe(now - event.message.timestamp)
+    def _measure(self, records: list[Record], seconds: float) -> None:
+        if records:
+            self._metrics.batch_messages.labels(self._stage.name).observe(len(records))
+            self._metrics.batch_duration.labels(self._stage.name).observe(seconds)
 
 
-def is_current(event: faust.EventT[bytes]) -> bool:
+def outcomes(records: Iterable[Record], emissions: Iterable[Emission]) -> list[Outcome]:
+    """What became of each record, in the order of processing; first of those without a place."""
+    letters = {
+        (one.record.partition, one.record.offset): one.rejected
+        for one in emissions
+        if one.rejected is not None
+    }
+    placed = [(record.partition, record.offset) for record in records]
+    others = [place for place in letters if place not in set(placed)]
+    found: list[Outcome] = []
+    for partition, offset in others + placed:
+        rejected = letters.get((partition, offset))
+        reason = None if rejected is None else rejected.reason
+        found.append(Outcome(partition, offset, reason, "" if rejected is None else str(rejected)))
+    return found
+
+
+def is_current(event: Event) -> bool:
     """Whether an event was read in the group's present generation.
 
     One of an earlier generation is not ours any more, or will be read again.
@@ -153,7 +237,7 @@ def is_current(event: faust.EventT[bytes]) -> bool:
     return bool(event.message.generation_id == event.app.consumer_generation_id)
 
 
-def record_of(event: faust.EventT[bytes]) -> Record:
+def record_of(event: Event) -> Record:
     """A Faust event as a record."""
     message = event.message
     return Record(
@@ -163,4 +247,11 @@ def record_of(event: faust.EventT[bytes]) -> Record:
         timestamp=datetime.fromtimestamp(message.timestamp, UTC),
         key=message.key,
         value=event.value,
+        headers=_headers(message),
     )
+
+
+def _headers(message: object) -> Headers:
+    headers = getattr(message, "headers", None) or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return tuple((name, value or b"") for name, value in pairs)

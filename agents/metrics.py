@@ -44,9 +44,16 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.mention_latency = Histogram(
+            "wanglou_raw_to_event_seconds",
+            "From the broker's taking a raw mention to its being counted in its event.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self.alert_latency = Histogram(
             "wanglou_raw_to_alert_seconds",
-            "From the broker's taking a raw mention to the acknowledgement of the alert it caused.",
+            "From the broker's taking the latest mention that an alert counts to the alert's "
+            "acknowledgement; the end of the minute is awaited in between.",
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
@@ -85,6 +92,28 @@ class Metrics:
             "wanglou_state_entries",
             "Entries that an agent keeps for a partition.",
             ["agent", "partition"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "wanglou_waiting_messages",
+            "Messages of a partition that an agent has read and that wait for their turn.",
+            ["agent", "partition"],
+            registry=registry,
+        )
+        self.watermark = Gauge(
+            "wanglou_watermark_timestamp_seconds",
+            "Event time to which an agent has come on a partition; nothing earlier will follow.",
+            ["agent", "partition"],
+            registry=registry,
+        )
+        self.heartbeats = Counter(
+            "wanglou_heartbeats_total",
+            "Heartbeats written into raw partitions that were silent while others went on.",
+            registry=registry,
+        )
+        self.stuck = Gauge(
+            "wanglou_stuck_partitions",
+            "Partitions of this worker that make no progress although there is something to do.",
             registry=registry,
         )
         self.restores = Counter(

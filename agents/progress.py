@@ -14,6 +14,9 @@ from wanglou.agents.settings import BrokerSettings
 
 POLL_SECONDS = 0.5
 
+QUIET_SECONDS = 3.0
+"""Longer than a silent raw partition waits for its heartbeat, which may close the last minutes."""
+
 
 async def ends_of(broker: BrokerSettings, topics: list[str]) -> dict[TopicPartition, int]:
     """Where each partition of some topics ends."""
@@ -54,13 +57,21 @@ async def lags(broker: BrokerSettings) -> Mapping[str, int]:
 
 
 async def wait_drained(broker: BrokerSettings, seconds: float) -> None:
-    """Wait until every agent has acknowledged all there is.
+    """Wait until every agent has acknowledged all there is, and nothing new came for a while.
 
     The committed offsets are read before the ends, so that nothing can hide between two agents.
     Raises ``TimeoutError`` with what is left.
     """
+    topics = [stage.source.name for stage in STAGES.values()]
     deadline = time.monotonic() + seconds
-    while any((left := await lags(broker)).values()):
-        if time.monotonic() > deadline:
+    quiet_since, ends = time.monotonic(), None
+    while True:
+        left, before, now = await lags(broker), ends, time.monotonic()
+        ends = await ends_of(broker, topics)
+        if any(left.values()) or ends != before:
+            quiet_since = now
+        elif now - quiet_since > QUIET_SECONDS:
+            return
+        if now > deadline:
             raise TimeoutError(f"not drained after {seconds:.0f} s: {dict(left)}")
         await asyncio.sleep(POLL_SECONDS)

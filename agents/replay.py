@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -14,7 +14,10 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
 from wanglou.agents.kafka import Message, send_all
-from wanglou.models.intake import EARLIEST, MAX_AHEAD, raw_key
+from wanglou.agents.record import time_at
+from wanglou.models.intake import EARLIEST, MAX_AHEAD, SenderClock, raw_key
+from wanglou.schemas.cloudevents import Headers
+from wanglou.schemas.control import CLOCK_HEADER
 from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import RAW
 
@@ -27,11 +30,15 @@ TICK_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the file, from 1, and when it was collected (seconds since the epoch)."""
+    """A line of the file, from 1, and when it was collected (seconds since the epoch).
+
+    ``clock``: the latest publication so far, in milliseconds since the epoch; None before any.
+    """
 
     number: int
     value: bytes
     collected: float | None
+    clock: int | None = None
 
 
 def collected_seconds(value: bytes) -> float | None:
@@ -46,11 +53,28 @@ def collected_seconds(value: bytes) -> float | None:
 
 def read_lines(file: Path, after: int = 0) -> Iterator[Line]:
     """The lines of a file that come after line number ``after``."""
+    clock, now = SenderClock(), datetime.now(UTC)
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             value = line.rstrip(b"\r\n")
-            if number > after and value:
-                yield Line(number, value, collected_seconds(value))
+            if not value:
+                continue
+            latest = clock.after(value, now)
+            if number > after:
+                yield Line(number, value, collected_seconds(value), latest)
+
+
+def clock_header(milliseconds: int | None) -> Headers:
+    """The header that tells intake a sender's clock; none before the first time.
+
+    With it the order of a replay does not depend on its speed.
+
+    >>> clock_header(1579928804000)
+    (('ce_clock', b'2020-01-25T05:06:44+00:00'),)
+    """
+    if milliseconds is None:
+        return ()
+    return ((CLOCK_HEADER, time_at(milliseconds).isoformat().encode()),)
 
 
 class _Stored(BaseModel):
@@ -128,7 +152,8 @@ class Replay:
         numbers: dict[int, int] = {}
         for line in chunk:
             key = raw_key(line.value)
-            message = Message(RAW.name, None if key is None else key.encode(), line.value)
+            headers = clock_header(line.clock)
+            message = Message(RAW.name, None if key is None else key.encode(), line.value, headers)
             numbers[id(message)] = line.number
             messages.append(message)
         refused = await send_all(self._producer, messages)

@@ -1,27 +1,32 @@
 """What every agent has in common: records in, emissions out, dead letters for what fails.
 
-A stage knows no Faust. ``agents.loop`` gives it micro-batches and carries out, in this order:
-emit, wait for the broker, write state, wait for the broker, acknowledge the source.
+A stage knows no Faust. ``agents.loop`` gives it records and carries out, in this order: emit, wait
+for the broker, write state, wait for the broker, acknowledge the source.
 """
 
 from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
+from heapq import heapify, heappop, heapreplace
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from wanglou.agents.changelog import Changelog
+from wanglou.agents.changelog import Changelog, Restored
+from wanglou.agents.dead_letter_limit import DeadLetterLimit, DeadLetterLimits, History
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.reading import MergeReader, RawReader, Reader
+from wanglou.agents.record import Emission, Record, Rejected, order_header, time_at
+from wanglou.models.order import BEGINNING, Mark, Position
 from wanglou.models.state import KeyedState
 from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import cloudevents_headers
+from wanglou.schemas.control import AGAIN_HEADER, WATERMARK_TYPE, Watermark
 from wanglou.schemas.dead_letter import (
     MAX_ERROR_CHARACTERS,
     MAX_ORIGINAL_BYTES,
@@ -35,160 +40,55 @@ logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 V = TypeVar("V")
-C = TypeVar("C", bound=Contract)
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A message as read from the source topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: datetime
-    key: bytes | None
-    value: bytes | None
-
-    @property
-    def id(self) -> str:
-        """topic/partition/offset: where it stands."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """A message that an agent makes of a record."""
-
-    record: Record
-    message: Message
-    received_at: datetime | None = None
-    """Set on alerts: when the broker took the raw mention that caused it."""
-
-
-class Rejected(Exception):
-    """A record that belongs into the dead letters."""
-
-    def __init__(self, reason: Reason, error: str) -> None:
-        super().__init__(error)
-        self.reason = reason
-
-
-class Stage(ABC):
-    """One agent: reads ``source`` and makes emissions of micro-batches."""
-
-    name: ClassVar[str]
-    source: ClassVar[Topic]
-    writes: ClassVar[tuple[Topic, ...]]
-    state_topic: ClassVar[Topic | None] = None
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
-
-    @abstractmethod
-    async def process(self, records: Sequence[Record]) -> list[Emission]:
-        """What the records bring, in order. Raises nothing for a bad record."""
-
-    async def prepare(self, partition: int, generation: int) -> None:
-        """Called before the first record of a partition in a new generation of the group."""
-
-    def changes(self) -> list[Message]:
-        """Changed state, to be written once the emissions are acknowledged."""
-        return []
-
-    def discard(self) -> None:
-        """Forget all state in memory: an effect of it may not have reached the broker."""
-
-    def keep(self, partitions: Iterable[int]) -> None:
-        """Forget the partitions that are not among those assigned."""
-
-    def emit(
-        self,
-        record: Record,
-        topic: Topic,
-        key: str,
-        contract: Contract,
-        *,
-        part: str = "",
-        received_at: datetime | None = None,
-    ) -> Emission:
-        """An emission; ``part`` tells several of one record to one topic apart.
-
-        Its CloudEvents id derives from the record's place, so a repeat has the same bytes.
-        """
-        headers = cloudevents_headers(
-            id=f"{record.id}/{part}" if part else record.id,
-            type=topic.event_type,
-            source=f"/wanglou/{self.name}",
-            time=record.timestamp,
-        )
-        message = Message(topic.name, key.encode(), contract.to_json(), headers)
-        return Emission(record, message, received_at)
-
-    def dead_letter(self, record: Record, reason: Reason, error: str) -> Emission:
-        """An emission that puts a record aside, with its original bytes.
-
-        An original that a compressed batch made longer than any dead letter is left out.
-        """
-        length = len(record.key or b"") + len(record.value or b"")
-        fits = length <= MAX_ORIGINAL_BYTES
-        self.metrics.dead_letters.labels(self.name, reason.value).inc()
-        self.count("dead-letter")
-        letter = DeadLetter.model_construct(
-            id=record.id,
-            agent=self.name,
-            reason=reason,
-            error=error[:MAX_ERROR_CHARACTERS],
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp=record.timestamp,
-            key=record.key if fits else None,
-            value=record.value if fits else None,
-            omitted_bytes=None if fits else length,
-        )
-        return self.emit(record, DEAD_LETTERS, record.id, letter)
-
-    def count(self, outcome: str) -> None:
-        """Count what became of a record or mention."""
-        self.metrics.outcomes.labels(self.name, outcome).inc()
-
-    def guard(self, record: Record, act: Callable[[], list[Emission]]) -> list[Emission]:
-        """What ``act`` makes of a record, or a dead letter if it fails: its neighbours go on."""
-        try:
-            return act()
-        except Rejected as rejected:
-            return [self.dead_letter(record, rejected.reason, str(rejected))]
-        except ValidationError as error:
-            return [self.dead_letter(record, Reason.of(error), describe(error))]
-        except Exception as error:
-            logger.exception("agent %s failed on %s", self.name, record.id)
-            return [self.dead_letter(record, Reason.FAILED, f"{type(error).__name__}: {error}")]
-
-
-def decode(record: Record, contract: type[C]) -> C:
-    """The contract in a record. Raises ``Rejected`` or ``ValidationError``."""
-    if record.value is None:
-        raise Rejected(Reason.NO_VALUE, "message has no value")
-    return contract.model_validate_json(record.value)
+Act = Callable[[], list[Emission]]
 
 
 @dataclass(slots=True)
-class _Partition(Generic[S, V]):
-    """A partition's state and the step over it."""
+class Partition(Generic[S, V]):
+    """What a stage holds of a partition: where it reads, its state, and the step over it."""
 
     generation: int
-    position: int
+    restored: Restored
     state: KeyedState[V]
+    reader: Reader
     step: S
+    announced: Position = BEGINNING
+    """The watermark that the readers of the output were last told."""
+    written: Mark | None = None
+    """The mark that was last written to the state topic."""
 
 
-class StatefulStage(Stage, Generic[S, V]):
-    """A stage whose step keeps state per source partition."""
+class Stage(ABC, Generic[S, V]):
+    """One agent: reads ``source``, and makes emissions of what it reads with its step.
 
-    def __init__(self, metrics: Metrics, changelog: Changelog[V]) -> None:
-        super().__init__(metrics)
+    ``counts`` are the partitions of all topics, by name.
+    """
+
+    name: ClassVar[str]
+    upstream: ClassVar[Topic | None]
+    """What the writer of the source reads; None for the raw topic, which no agent writes."""
+    source: ClassVar[Topic]
+    output: ClassVar[Topic | None]
+    """Where mentions go on, each partition of which is told the watermarks."""
+    writes: ClassVar[tuple[Topic, ...]]
+    state_topic: ClassVar[Topic]
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        changelog: Changelog[V],
+        counts: Mapping[str, int],
+        limits: DeadLetterLimits,
+    ) -> None:
+        self.metrics = metrics
+        self.limit = DeadLetterLimit(
+            self.name, self.source.name, limits, from_outside=self.upstream is None
+        )
         self._changelog = changelog
-        self._partitions: dict[int, _Partition[S, V]] = {}
+        self._counts = counts
+        self._partitions: dict[int, Partition[S, V]] = {}
+        self._restoring: set[int] = set()
 
     @abstractmethod
     def new_state(self) -> KeyedState[V]:
@@ -199,49 +99,255 @@ class StatefulStage(Stage, Generic[S, V]):
         """The step over a partition's state."""
 
     @abstractmethod
-    def handle(self, step: S, record: Record) -> list[Emission]:
-        """What one record brings; what it raises becomes a dead letter."""
+    async def process(self, records: Sequence[Record]) -> list[Emission]:
+        """What the records bring, in order. Raises nothing for a bad record."""
+
+    def close(self, step: S, record: Record, frontier: Position) -> list[Emission]:
+        """What follows from nothing earlier than ``frontier`` coming any more.
+
+        ``record`` is the last that was read.
+        """
+        return []
 
     def steps(self) -> Iterable[S]:
         """The steps of all partitions held."""
         return [partition.step for partition in self._partitions.values()]
 
-    async def process(self, records: Sequence[Record]) -> list[Emission]:
-        emissions: list[Emission] = []
-        for record in records:
-            step = self._partitions[record.partition].step
-            emissions += self.guard(record, partial(self.handle, step, record))
-        return emissions
+    def step_of(self, record: Record) -> S:
+        """The step over the state of a record's partition."""
+        return self._partitions[record.partition].step
 
-    async def prepare(self, partition: int, generation: int) -> None:
-        """Restore a partition's state when its first record of a generation arrives.
+    async def prepare(self, number: int, generation: int) -> bool:
+        """Restore a partition when its first record of a new generation of the group arrives.
 
-        What another worker wrote in the meantime is read on top of what is in memory; the step is
-        built anew, as it may keep an index over the state.
+        What another worker wrote in the meantime is read on top of what is in memory. Reading
+        begins at the committed offset again, and the step is built anew, as it may keep an index
+        over the state. True if the generation is new.
         """
-        held = self._partitions.get(partition)
+        held = self._partitions.get(number)
         if held is not None and held.generation == generation:
-            return
+            return False
         state = self.new_state() if held is None else held.state
-        position = 0 if held is None else held.position
-        position = await self._changelog.catch_up(partition, state, position)
-        step = self.new_step(state)
-        self._partitions[partition] = _Partition(generation, position, state, step)
+        before = Restored(Mark(), History(), 0)
+        if held is not None:
+            history = self.limit.history(number)
+            before = Restored(held.reader.mark(), history, held.restored.position)
+        self._restoring.add(number)
+        restored = await self._changelog.catch_up(number, state, before)
+        self._restoring.discard(number)
+        self._partitions[number] = Partition(
+            generation,
+            restored,
+            state,
+            self._new_reader(number, restored.mark),
+            self.new_step(state),
+        )
+        self.limit.begin(number, restored.history)
         self.metrics.restores.labels(self.name).inc()
+        return True
+
+    async def patrol(self) -> None:
+        """Write state again that another worker, asleep while it lost its partition, set back."""
+        for number, partition in self._partitions.items():
+            restored = partition.restored
+            restored.position = await self._changelog.patrol(
+                number, partition.state, restored.position
+            )
+
+    def _new_reader(self, number: int, mark: Mark) -> Reader:
+        if self.upstream is None:
+            return RawReader(number, mark)
+        return MergeReader(self._counts[self.upstream.name], mark)
+
+    def take(self, record: Record) -> list[Emission]:
+        """Take in a record that was read; a dead letter if it has no place in the order."""
+        return self.guard(record, partial(self._take, record))
+
+    def _take(self, record: Record) -> list[Emission]:
+        if not self._partitions[record.partition].reader.take(record):
+            self.count("read-before")
+        return []
+
+    def release(self, limit: int) -> list[Record]:
+        """The records whose turn has come, at most ``limit`` of them.
+
+        The earliest of all partitions first: their readers wait for the slowest of them.
+        """
+        readers = {number: one.reader for number, one in self._partitions.items()}
+        ready = [(at, number) for number, one in readers.items() if (at := one.ready())]
+        heapify(ready)
+        released: list[Record] = []
+        while ready and len(released) < limit:
+            _, number = ready[0]
+            released.append(readers[number].pop())
+            following = readers[number].ready()
+            if following is None:
+                heappop(ready)
+            else:
+                heapreplace(ready, (following, number))
+        for number in readers.keys() - {number for _, number in ready}:
+            readers[number].settle()
+        return released
+
+    def waits(self, partition: int, offset: int) -> bool:
+        """Whether a record that was taken in has not been released."""
+        return self._partitions[partition].reader.waits(offset)
+
+    def close_partition(self, record: Record) -> list[Emission]:
+        """What follows for a record's partition from how far it has come."""
+        partition = self._partitions[record.partition]
+        act = partial(self.close, partition.step, record, partition.reader.frontier)
+        return self.guard(record, act)
+
+    def watermarks(self) -> list[Message]:
+        """Tell every partition of the output how far this worker's partitions have come."""
+        come = {
+            number: partition.reader.frontier
+            for number, partition in self._partitions.items()
+            if partition.reader.frontier > partition.announced
+        }
+        if not come or self.output is None:
+            return []
+        for number, frontier in come.items():
+            self._partitions[number].announced = frontier
+        slowest = min(come.values())
+        headers = cloudevents_headers(
+            id="/".join(map(str, (self.name, *max(come.values())))),
+            type=WATERMARK_TYPE,
+            source=f"/wanglou/{self.name}",
+            time=time_at(slowest.time),
+        )
+        value = Watermark(positions=come).to_json()
+        return [
+            Message(self.output.name, None, value, headers, number)
+            for number in range(self._counts[self.output.name])
+        ]
 
     def changes(self) -> list[Message]:
+        """Changed state, to be written once the emissions are acknowledged."""
         messages: list[Message] = []
         for number, partition in self._partitions.items():
-            messages += self._changelog.messages(number, partition.state)
-            entries = self.metrics.state_entries.labels(self.name, str(number))
-            entries.set(len(partition.state))
+            mark = partition.reader.mark()
+            if mark != partition.written:
+                history = self.limit.history(number)
+                messages += self._changelog.messages(number, partition.state, mark, history)
+                partition.written = mark
+                self._measure(number, partition)
         return messages
 
+    def _measure(self, number: int, partition: Partition[S, V]) -> None:
+        labels = (self.name, str(number))
+        self.metrics.state_entries.labels(*labels).set(len(partition.state))
+        self.metrics.waiting.labels(*labels).set(partition.reader.waiting())
+        time = partition.reader.frontier.time
+        self.metrics.watermark.labels(*labels).set(max(0, time) / 1000)
+
+    def acknowledged(self) -> None:
+        """Called when the effects of what was processed have been acknowledged."""
+
     def discard(self) -> None:
+        """Forget all state in memory: an effect of it may not have reached the broker."""
         self._partitions.clear()
 
     def keep(self, partitions: Iterable[int]) -> None:
+        """Forget the partitions that are not among those assigned."""
         kept = set(partitions)
         for number in [one for one in self._partitions if one not in kept]:
             del self._partitions[number]
-            self.metrics.state_entries.remove(self.name, str(number))
+            for gauge in (self.metrics.state_entries, self.metrics.waiting, self.metrics.watermark):
+                gauge.remove(self.name, str(number))
+
+    def why_waiting(self) -> dict[int, str]:
+        """Of each partition that holds records back, why."""
+        found = dict.fromkeys(self._restoring, "restores its state")
+        for number, partition in self._partitions.items():
+            slowest = partition.reader.slowest()
+            if slowest is not None and self.upstream is not None:
+                found[number] = f"waits for partition {slowest} of {self.upstream.name}"
+        return found
+
+    def emit_mention(
+        self, record: Record, key: str, mention: Contract, *, part: int | None = None
+    ) -> Emission:
+        """A mention on its way, with its position; ``part`` if the record brings several.
+
+        Its CloudEvents id derives from the raw message, so a repeat has the same id and bytes.
+        """
+        topic = self.output
+        assert topic is not None
+        position = record.position if part is None else record.position._replace(part=part)
+        headers = cloudevents_headers(
+            id="/".join(map(str, position[1:])),
+            type=topic.event_type,
+            source=f"/wanglou/{self.name}",
+            time=time_at(position.time),
+        )
+        headers = (*headers, order_header(record.partition, position))
+        if (again := record.header(AGAIN_HEADER)) is not None:
+            headers = (*headers, (AGAIN_HEADER, again))
+        return Emission(record, Message(topic.name, key.encode(), mention.to_json(), headers))
+
+    def dead_letter(self, record: Record, rejected: Rejected) -> Emission:
+        """An emission that puts a record aside, with its original bytes.
+
+        An original that a compressed batch made longer than any dead letter is left out.
+        """
+        length = len(record.key or b"") + len(record.value or b"")
+        fits = length <= MAX_ORIGINAL_BYTES
+        raw = record.position if self.upstream and record.position > BEGINNING else None
+        self.metrics.dead_letters.labels(self.name, rejected.reason.value).inc()
+        self.count("dead-letter")
+        letter = DeadLetter.model_construct(
+            id=record.id,
+            agent=self.name,
+            reason=rejected.reason,
+            error=str(rejected)[:MAX_ERROR_CHARACTERS],
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=record.timestamp,
+            raw_partition=raw.partition if raw else None,
+            raw_offset=raw.offset if raw else None,
+            key=record.key if fits else None,
+            value=record.value if fits else None,
+            omitted_bytes=None if fits else length,
+        )
+        headers = cloudevents_headers(
+            id=record.id,
+            type=DEAD_LETTERS.event_type,
+            source=f"/wanglou/{self.name}",
+            time=record.timestamp,
+        )
+        message = Message(DEAD_LETTERS.name, record.id.encode(), letter.to_json(), headers)
+        return Emission(record, message, rejected=rejected)
+
+    def count(self, outcome: str) -> None:
+        """Count what became of a record or mention."""
+        self.metrics.outcomes.labels(self.name, outcome).inc()
+
+    def guard(self, record: Record, act: Act) -> list[Emission]:
+        """What ``act`` makes of a record, or a dead letter if it fails: its neighbours go on."""
+        try:
+            return act()
+        except Rejected as rejected:
+            return [self.dead_letter(record, rejected)]
+        except ValidationError as error:
+            return [self.dead_letter(record, Rejected(Reason.of(error), describe(error)))]
+        except Exception as error:
+            logger.exception("agent %s failed on %s", self.name, record.id)
+            failed = Rejected(Reason.FAILED, f"{type(error).__name__}: {error}")
+            return [self.dead_letter(record, failed)]
+
+
+class RecordStage(Stage[S, V]):
+    """A stage that takes its records one by one."""
+
+    @abstractmethod
+    def handle(self, step: S, record: Record) -> list[Emission]:
+        """What one record brings; what it raises becomes a dead letter."""
+
+    async def process(self, records: Sequence[Record]) -> list[Emission]:
+        emissions: list[Emission] = []
+        for record in records:
+            emissions += self.guard(record, partial(self.handle, self.step_of(record), record))
+        return emissions

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from wanglou.agents.changelog import Changelog
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import Emission, Record, decode
 from wanglou.agents.settings import ModelSettings, Settings
-from wanglou.agents.stage import Emission, Record, Stage, decode
+from wanglou.agents.stage import Stage
 from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
+from wanglou.models.state import MINUTES_PER_HOUR, KeyedState
 from wanglou.schemas.mention import DedupedMention, ScoredMention
-from wanglou.schemas.topics import DEAD_LETTERS, DEDUPED, SCORED
+from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, DEDUPED, SCORED, SENTIMENT_STATE
 
 
 def load_model(settings: ModelSettings) -> OpinionModel:
@@ -31,17 +34,32 @@ def load_model(settings: ModelSettings) -> OpinionModel:
     )
 
 
-class Sentiment(Stage):
-    """Scores micro-batches in a thread of its own, so that the event loop never waits for it."""
+class Sentiment(Stage[None, None]):
+    """Scores micro-batches in a thread of its own, so that the event loop never waits for it.
+
+    It remembers nothing of a mention; its state is only how far it has come.
+    """
 
     name = "sentiment"
+    upstream = ACCEPTED
     source = DEDUPED
+    output = SCORED
     writes = (SCORED, DEAD_LETTERS)
+    state_topic = SENTIMENT_STATE
 
-    def __init__(self, settings: Settings, rules: Rules, metrics: Metrics) -> None:
-        super().__init__(metrics)
+    def __init__(
+        self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
+    ) -> None:
+        changelog = Changelog(SENTIMENT_STATE, type(None), settings.broker)
+        super().__init__(metrics, changelog, counts, settings.dead_letters)
         self._step = ScoringStep(rules.watchlist, rules.taxonomy, load_model(settings.model))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+
+    def new_state(self) -> KeyedState[None]:
+        return KeyedState(MINUTES_PER_HOUR)
+
+    def new_step(self, state: KeyedState[None]) -> None:
+        return None
 
     async def process(self, records: Sequence[Record]) -> list[Emission]:
         emissions: list[Emission] = []
@@ -81,4 +99,4 @@ class Sentiment(Stage):
         if isinstance(mention, Exception):
             raise mention
         self.count(mention.polarity.value)
-        return [self.emit(record, SCORED, mention.institution, mention)]
+        return [self.emit_mention(record, mention.institution, mention)]

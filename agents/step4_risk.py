@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from wanglou.agents.changelog import Changelog
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import Emission, Record, decode
 from wanglou.agents.settings import Settings
-from wanglou.agents.stage import Emission, Record, StatefulStage, decode
+from wanglou.agents.stage import RecordStage
 from wanglou.models.event import EventState
-from wanglou.models.risk import RiskStep
+from wanglou.models.order import Position
+from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.rules import Rules
 from wanglou.models.state import KeyedState
+from wanglou.schemas.base import Contract
+from wanglou.schemas.cloudevents import cloudevents_headers
 from wanglou.schemas.mention import ScoredMention
 from wanglou.schemas.risk import Level
-from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, RISK_STATE, SCORED
+from wanglou.schemas.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    DEDUPED,
+    EVENTS,
+    RISK_STATE,
+    SCORED,
+    Topic,
+)
 
 
-class Risk(StatefulStage[RiskStep, EventState]):
+class Risk(RecordStage[RiskStep, EventState]):
     """Folds mentions into events, and decides their level when a minute closes."""
 
     name = "risk"
+    upstream = DEDUPED
     source = SCORED
+    output = None
     writes = (EVENTS, ALERTS, DEAD_LETTERS)
     state_topic = RISK_STATE
 
-    def __init__(self, settings: Settings, rules: Rules, metrics: Metrics) -> None:
-        super().__init__(metrics, Changelog(RISK_STATE, EventState, settings.broker))
+    def __init__(
+        self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
+    ) -> None:
+        changelog = Changelog(RISK_STATE, EventState, settings.broker)
+        super().__init__(metrics, changelog, counts, settings.dead_letters)
         self._rules = rules
+        self._counted: list[datetime] = []
 
     def new_state(self) -> KeyedState[EventState]:
         return self._rules.risk_state()
@@ -37,26 +57,41 @@ class Risk(StatefulStage[RiskStep, EventState]):
         return self._rules.risk_step(state)
 
     def handle(self, step: RiskStep, record: Record) -> list[Emission]:
-        decision = step.process(decode(record, ScoredMention), offset=record.offset)
-        self.count("assessed")
-        emissions = []
+        mention = decode(record, ScoredMention)
+        decision = step.process(mention, position=record.position)
+        self.count("late" if decision.late else "assessed")
+        self._counted.append(mention.received_at)
+        return self._emissions(record, decision)
+
+    def close(self, step: RiskStep, record: Record, frontier: Position) -> list[Emission]:
+        return self._emissions(record, step.close(frontier))
+
+    def _emissions(self, record: Record, decision: Decision) -> list[Emission]:
+        emissions: list[Emission] = []
         for alert in decision.alerts:
             self.count(f"alert-{alert.kind.value}")
-            emission = self.emit(
-                record,
-                ALERTS,
-                alert.event_id,
-                alert,
-                part=alert.id,
-                received_at=alert.received_at,
-            )
-            emissions.append(emission)
+            message = _message(ALERTS, alert.id, alert.decided_at, alert.event_id, alert)
+            emissions.append(Emission(record, message, alert.received_at))
         for event in decision.events:
-            emissions.append(self.emit(record, EVENTS, event.id, event, part=event.id))
+            id = f"{event.id}/{event.assessed_at.isoformat()}"
+            message = _message(EVENTS, id, event.assessed_at, event.id, event)
+            emissions.append(Emission(record, message))
         return emissions
+
+    def acknowledged(self) -> None:
+        now = datetime.now(UTC)
+        for received_at in self._counted:
+            self.metrics.mention_latency.observe((now - received_at).total_seconds())
+        self._counted.clear()
 
     def changes(self) -> list[Message]:
         levels = Counter(level for step in self.steps() for level in step.open_levels())
         for level in Level:
             self.metrics.open_events.labels(level.label).set(levels[level])
         return super().changes()
+
+
+def _message(topic: Topic, id: str, time: datetime, key: str, contract: Contract) -> Message:
+    """A message whose id derives from what it says, so that a repeat can be told."""
+    headers = cloudevents_headers(id=id, type=topic.event_type, source="/wanglou/risk", time=time)
+    return Message(topic.name, key.encode(), contract.to_json(), headers)

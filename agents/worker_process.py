@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +18,9 @@ from wanglou.agents.embedded_broker import free_port
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 30.0
+
+COMMAND_LINE = ("-m", "wanglou.agents.commands")
+"""What Python runs: the arguments of ``wanglou``."""
 
 
 class WorkerProcessError(RuntimeError):
@@ -35,10 +38,11 @@ class WorkerProcess:
         agents: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        program: Sequence[str] = COMMAND_LINE,
     ) -> None:
         self.port = free_port()
         self.log = log
-        command = [sys.executable, "-m", "wanglou.agents.commands", "worker"]
+        command = [sys.executable, *program, "worker"]
         command += ["--broker", broker, "--port", str(self.port)]
         if agents:
             command += ["--agents", ",".join(agents)]
@@ -95,6 +99,14 @@ class WorkerProcess:
         """SIGKILL, as a crash of the machine would."""
         self.process.kill()
         self.process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing until ``thaw``, as in a paused container."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
 
     def log_tail(self, characters: int = 2000) -> str:
         """The end of its log."""

@@ -20,7 +20,7 @@ import psutil
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import new_producer
+from wanglou.agents.kafka import start_producer
 from wanglou.agents.progress import topic_counts, wait_drained
 from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import BrokerSettings, TopicSettings
@@ -58,8 +58,7 @@ async def measure(broker: BrokerSettings, arguments: argparse.Namespace, folder:
 async def _run(
     broker: BrokerSettings, arguments: argparse.Namespace, workers: list[WorkerProcess]
 ) -> None:
-    producer = new_producer(broker)
-    await producer.start()
+    producer = await start_producer(broker)
     started, sent = time.perf_counter(), 0
     for _ in range(arguments.times):
         async for step in Replay(producer, None).send(read_lines(arguments.file)):

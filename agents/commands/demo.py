@@ -15,7 +15,6 @@ from rich.text import Text
 from wanglou.agents.board import clock, colour
 from wanglou.agents.commands.shared import ExitCode, console, run
 from wanglou.agents.demo import Demo, Outcome
-from wanglou.schemas.topics import ALERTS, RAW
 
 SPEED = 1800.0
 """Times event time: two days in 96 seconds."""
@@ -41,7 +40,7 @@ def demo(context: click.Context, speed: float) -> None:
     folder = Path(tempfile.mkdtemp(prefix="wanglou-demo-"))
     show = Demo(folder, speed, terminal.print)
     run(_show(show, terminal))
-    _summary(terminal, show.outcome)
+    _summary(terminal, show, show.outcome)
     terminal.print(f"logs       {folder}")
     if any(problems for _, _, problems in show.outcome.incidents):
         context.exit(ExitCode.FAILED)
@@ -67,7 +66,7 @@ def _picture(show: Demo) -> RenderableType:
     return Group(bar, show.board.render())
 
 
-def _summary(terminal: Console, outcome: Outcome) -> None:
+def _summary(terminal: Console, show: Demo, outcome: Outcome) -> None:
     table = Table("事件 incident", "预警 alerts", "最高 highest", "结果 verdict")
     for incident, alerts, problems in outcome.incidents:
         highest = max((one.level for one in alerts if one.level is not None), default=None)
@@ -82,7 +81,7 @@ def _summary(terminal: Console, outcome: Outcome) -> None:
     counts = outcome.outcomes
     deduped = f"{counts['original']} originals, {counts['duplicate']} near-duplicates"
     terminal.print(
-        f"{outcome.topics[RAW.name]} raw mentions: {counts['dead-letter']} dead letters, "
+        f"{show.sent} raw mentions: {counts['dead-letter']} dead letters, "
         f"{counts['irrelevant']} about no watched institution, {counts['repeat']} repeats, "
-        f"{counts['update']} counter updates, {deduped}; {outcome.topics[ALERTS.name]} alerts"
+        f"{counts['update']} counter updates, {deduped}; {len(show.board.alerts)} alerts"
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from aiokafka import TopicPartition
+from pydantic_core import from_json
 from rich.table import Column, Table
 
 from wanglou.agents.commands.shared import (
@@ -16,10 +18,19 @@ from wanglou.agents.commands.shared import (
     run,
     settings_with,
 )
-from wanglou.agents.kafka import Message, contract_in, new_producer, read_to_end, send_all
+from wanglou.agents.kafka import (
+    Message,
+    contract_in,
+    new_reader,
+    read_place,
+    read_to_end,
+    send_all,
+    start_producer,
+)
 from wanglou.agents.settings import Settings
+from wanglou.schemas.control import AGAIN_HEADER
 from wanglou.schemas.dead_letter import DeadLetter, Reason
-from wanglou.schemas.topics import DEAD_LETTERS
+from wanglou.schemas.topics import DEAD_LETTERS, RAW
 
 SHOWN_CHARACTERS = 120
 """How much of an error a list shows."""
@@ -81,10 +92,10 @@ def replay(
     reason: str | None,
     broker: str | None,
 ) -> None:
-    """Send dead letters to their source topic again.
+    """Send dead letters again, each as the raw message it came of.
 
-    They go as they were. What is still wrong comes back as a new dead letter; the old one stays.
-    One whose original was too long to be kept is named and left out, and the exit code is 1.
+    That goes as it was. What is still wrong comes back as a new dead letter; the old one stays. A
+    letter whose raw message is not there any more is named and left out, and the exit code is 1.
     """
     if not ids and not everything and reason is None:
         raise click.UsageError("say which: one or more IDs, --reason, or --all")
@@ -96,13 +107,11 @@ def replay(
     letters = run(_read(settings, wanted))
     for id in ids:
         _one([letter for letter in letters if letter.id == id], id)
-    whole = [letter for letter in letters if letter.omitted_bytes is None]
-    run(_send(settings, whole))
-    click.echo(f"{len(whole)} replayed")
-    for letter in letters:
-        if letter.omitted_bytes is not None:
-            click.echo(f"wanglou: {letter.id}: its original was too long to be kept", err=True)
-    if len(whole) < len(letters):
+    left_out = run(_send_again(settings, letters))
+    click.echo(f"{len(letters) - len(left_out)} replayed")
+    for id, problem in left_out.items():
+        click.echo(f"wanglou: {id}: {problem}", err=True)
+    if left_out:
         context.exit(ExitCode.FAILED)
 
 
@@ -122,13 +131,52 @@ async def _read(settings: Settings, wanted: Callable[[DeadLetter], bool]) -> lis
     return sorted(letters.values(), key=lambda one: (one.timestamp, one.id))
 
 
-async def _send(settings: Settings, letters: list[DeadLetter]) -> None:
-    producer = new_producer(settings.broker)
+async def _send_again(settings: Settings, letters: list[DeadLetter]) -> dict[str, str]:
+    """Send letters to the raw topic; what is wrong with those left out, by id."""
+    messages: list[Message] = []
+    left_out: dict[str, str] = {}
+    for letter in letters:
+        again = _original(letter) if letter.topic == RAW.name else await _raw(settings, letter)
+        if isinstance(again, str):
+            left_out[letter.id] = again
+        else:
+            messages.append(again)
+    producer = await start_producer(settings.broker)
     try:
-        await producer.start()
-        messages = [Message(letter.topic, letter.key, letter.value) for letter in letters]
         refused = await send_all(producer, messages)
     finally:
         await producer.stop()
     if refused:
         raise click.ClickException(f"{len(refused)} refused by the broker: {refused[0][1]!r}")
+    return left_out
+
+
+def _original(letter: DeadLetter) -> Message | str:
+    if letter.omitted_bytes is not None:
+        return "its original was too long to be kept"
+    return Message(RAW.name, letter.key, letter.value)
+
+
+async def _raw(settings: Settings, letter: DeadLetter) -> Message | str:
+    """The raw message that brings a later agent's mention again, or why there is none."""
+    institution = _institution(letter)
+    if institution is None or letter.raw_partition is None or letter.raw_offset is None:
+        return "no agent wrote it: there is no raw message that it came of"
+    place = TopicPartition(RAW.name, letter.raw_partition)
+    reader = new_reader(settings.broker)
+    try:
+        await reader.start()
+        async for record in read_place(reader, place, letter.raw_offset):
+            if record.offset == letter.raw_offset:
+                return Message(RAW.name, record.key, record.value, ((AGAIN_HEADER, institution),))
+            break
+    finally:
+        await reader.stop()
+    return f"the raw message {place.topic}/{place.partition}/{letter.raw_offset} is gone"
+
+
+def _institution(letter: DeadLetter) -> bytes | None:
+    try:
+        return str(from_json(letter.value or b"")["institution"]).encode()
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -14,7 +14,7 @@ from wanglou.agents.commands.shared import (
     run,
     settings_with,
 )
-from wanglou.agents.kafka import new_producer
+from wanglou.agents.kafka import start_producer
 from wanglou.agents.replay import Position, Replay, read_lines
 from wanglou.agents.settings import Settings
 
@@ -73,10 +73,9 @@ def replay(
 async def _replay(
     settings: Settings, file: Path, speed: float | None, position: Position, after: int
 ) -> list[str]:
-    producer = new_producer(settings.broker)
+    producer = await start_producer(settings.broker)
     sent_lines, refused = 0, []
     try:
-        await producer.start()
         with progress_bar("replay") as bar:
             task = bar.add_task("", total=count_lines(file), completed=after)
             async for sent in Replay(producer, speed).send(read_lines(file, after)):

@@ -14,7 +14,9 @@ from prometheus_client import (
 )
 
 from wanglou.agents.app import STAGES, WorkerApp, new_stages
+from wanglou.agents.changelog import StateError
 from wanglou.agents.commands.shared import broker_option, run, settings_with
+from wanglou.agents.dead_letter_limit import TooManyDeadLetters
 from wanglou.agents.kafka import TopicProblem, partition_counts
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.settings import BrokerSettings
@@ -48,23 +50,35 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     """Run agents until SIGTERM or Ctrl-C.
 
     Checks the topics first: one that is missing or does not fit is named, with its repair, and
-    the worker does not start (exit code 5).
+    the worker does not start (exit code 5). A worker that would put too much aside stops (6); one
+    that makes no progress ends (70). What was not acknowledged is read again by the next worker.
     """
     overrides = {} if port is None else {"worker": {"port": port}}
     settings = settings_with(broker, **overrides)
-    _check_topics(settings.broker)
+    counts = _checked_counts(settings.broker)
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
-    app = WorkerApp(settings, new_stages(settings, agents, metrics), metrics)
+    app = WorkerApp(settings, new_stages(settings, agents, metrics, counts), metrics)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every poll
-    Worker(
-        app.faust, loglevel=settings.worker.log_level, redirect_stdouts=False
-    ).execute_from_commandline()
+    _run(app, settings.worker.log_level)
 
 
-def _check_topics(broker: BrokerSettings) -> None:
-    found = findings(run(partition_counts(broker)))
-    if found:
+def _run(app: WorkerApp, log_level: str) -> None:
+    """Run until a signal. Raises what made the worker stop, where that is for people to repair."""
+    try:
+        Worker(app.faust, loglevel=log_level, redirect_stdouts=False).execute_from_commandline()
+    except SystemExit:
+        reason = app.faust.crash_reason
+        if isinstance(reason, (TooManyDeadLetters, StateError)):
+            raise reason from None
+        raise
+
+
+def _checked_counts(broker: BrokerSettings) -> dict[str, int]:
+    """The partitions of every topic. Raises ``TopicProblem`` where the topics do not fit."""
+    counts = run(partition_counts(broker))
+    if found := findings(counts):
         raise TopicProblem("\n".join(str(finding) for finding in found))
+    return counts

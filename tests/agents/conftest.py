@@ -18,10 +18,10 @@ import pytest
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from wanglou.agents.changelog import Changelog
+from wanglou.agents.changelog import Changelog, Restored
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import Record
 from wanglou.agents.settings import Settings, load_settings
-from wanglou.agents.stage import Record
 from wanglou.models.opinion import NO_EVENT, Opinion, Passage
 from wanglou.models.rules import Rules
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
@@ -89,8 +89,8 @@ def metrics() -> Metrics:
 def empty_state_topics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents find nothing in their state topics, and need no broker for it."""
 
-    async def catch_up(self: object, partition: int, state: object, position: int) -> int:
-        return position
+    async def catch_up(self: object, partition: int, state: object, before: Restored) -> Restored:
+        return before
 
     monkeypatch.setattr(Changelog, "catch_up", catch_up)
 
@@ -181,6 +181,7 @@ class MemoryProducer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.headers: list[dict[str, bytes]] = []
         self.fail: Callable[[bytes | None], None] = lambda value: None
 
     async def start(self) -> None:
@@ -190,7 +191,13 @@ class MemoryProducer:
         pass
 
     async def send(
-        self, topic: str, *, value: bytes | None, key: bytes | None, **rest: object
+        self,
+        topic: str,
+        *,
+        value: bytes | None,
+        key: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        **rest: object,
     ) -> asyncio.Future[None]:
         future = asyncio.get_running_loop().create_future()
         try:
@@ -199,6 +206,7 @@ class MemoryProducer:
             future.set_exception(error)
         else:
             self.sent.append((topic, key, value))
+            self.headers.append(dict(headers))
             future.set_result(None)
         return future
 

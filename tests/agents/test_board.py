@@ -46,14 +46,20 @@ def about(institution: str, topic: str, risk: float) -> dict[str, Any]:
     }
 
 
-def event(institution: str, level: Level | None, risk: float = 50.0, topic: str = "run") -> Event:
+def event(
+    institution: str,
+    level: Level | None,
+    risk: float = 50.0,
+    topic: str = "run",
+    minute: int = 0,
+) -> Event:
     return Event.model_validate(
         {
             **about(institution, topic, risk),
             "id": f"{institution}.{topic}",
             "level": level,
             "since": START,
-            "assessed_at": START,
+            "assessed_at": START + timedelta(minutes=minute),
         }
     )
 
@@ -101,7 +107,7 @@ def test_the_gravest_event_stands_first_then_the_riskier() -> None:
 def test_an_event_shows_its_latest_state_once() -> None:
     board = Board()
     board.take_event(event("和兴", Level.BLUE, 21.5))
-    board.take_event(event("和兴", Level.RED, 88.5))
+    board.take_event(event("和兴", Level.RED, 88.5, minute=1))
     (line,) = (line for line in picture(board) if "和兴银行" in line)
     for shown in (
         "红色·特别重大",
@@ -112,7 +118,7 @@ def test_an_event_shows_its_latest_state_once() -> None:
         "9",
         "恐惧 50%",
         "52,000",
-        "03-02 08:30",
+        "03-02 08:31",
     ):
         assert shown in line
 
@@ -121,7 +127,7 @@ def test_a_resolved_event_leaves_and_the_others_stay() -> None:
     board = Board()
     board.take_event(event("和兴", Level.BLUE, topic="run"))
     board.take_event(event("和兴", Level.BLUE, topic="outage"))
-    board.take_event(event("和兴", None, topic="run"))
+    board.take_event(event("和兴", None, topic="run", minute=1))
     assert rows(board, "run", "outage") == ["outage"]
 
 
@@ -133,9 +139,16 @@ def test_an_event_that_was_never_open_may_be_resolved() -> None:
 
 def test_a_resolved_event_may_open_again() -> None:
     board = Board()
-    for level in (Level.BLUE, None, Level.YELLOW):
-        board.take_event(event("和兴", level))
+    for minute, level in enumerate((Level.BLUE, None, Level.YELLOW)):
+        board.take_event(event("和兴", level, minute=minute))
     assert rows(board, "黄色·较大") == ["黄色·较大"]
+
+
+def test_an_older_state_that_comes_again_changes_nothing() -> None:
+    board = Board()
+    board.take_event(event("和兴", Level.RED, minute=2))
+    board.take_event(event("和兴", None, minute=1))
+    assert rows(board, "红色·特别重大") == ["红色·特别重大"]
 
 
 def test_a_repeated_alert_is_dropped() -> None:

@@ -13,13 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wanglou.agents import changelog
-from wanglou.agents.changelog import Changelog, StateError
+from wanglou.agents.changelog import (
+    MARK_KEY,
+    POSITION_HEADER,
+    Changelog,
+    Restored,
+    StateError,
+    decode_mark,
+    encode_mark,
+)
+from wanglou.agents.dead_letter_limit import History, Tally
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.burst import Baseline
 from wanglou.models.dedupe import Seen
 from wanglou.models.event import Bucket, EventState, add_mention
 from wanglou.models.intake import Thread
 from wanglou.models.levels import LevelState
+from wanglou.models.order import LAST, Mark, Position, after
 from wanglou.models.rules import Rules
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.base import MAX_COUNT, minute_of
@@ -34,7 +44,12 @@ THREADS: Changelog[Thread] = Changelog(INTAKE_STATE, Thread, BROKER)
 SEEN: Changelog[Seen] = Changelog(DEDUPE_STATE, Seen, BROKER)
 EVENTS: Changelog[EventState] = Changelog(RISK_STATE, EventState, BROKER)
 
-offsets = st.integers(0, 2**63 - 1)
+numbers = st.integers(0, LAST)
+positions = st.builds(Position, numbers, numbers, numbers, numbers)
+marks = st.builds(Mark, positions, numbers, st.dictionaries(st.integers(0, 99), positions))
+tallies = st.builds(Tally, st.integers(0, 2**1000), st.integers(0, 1000), st.integers(0, 1000))
+histories = st.builds(History, tallies, tallies)
+NOTHING = Restored(Mark(), History(), 0)
 minutes = st.integers(0, 2**31)
 texts = st.text()
 counters = st.none() | st.integers(0, MAX_COUNT)
@@ -49,15 +64,20 @@ def there_and_back(log: Changelog[Any], entry: Entry[Any]) -> Entry[Any]:
     return log.decode(log.encode(entry), "here")
 
 
-@given(offsets, minutes, threads)
-def test_a_thread_comes_back(offset: int, minute: int, value: Thread) -> None:
-    entry = Entry(offset, minute, value)
+def at(number: int) -> Position:
+    """A position with this number in all its parts."""
+    return Position(number, number, number, number)
+
+
+@given(positions, minutes, threads)
+def test_a_thread_comes_back(position: Position, minute: int, value: Thread) -> None:
+    entry = Entry(position, minute, value)
     assert there_and_back(THREADS, entry) == entry
 
 
-@given(offsets, minutes, seen)
-def test_what_dedupe_has_seen_comes_back(offset: int, minute: int, value: Seen) -> None:
-    entry = Entry(offset, minute, value)
+@given(positions, minutes, seen)
+def test_what_dedupe_has_seen_comes_back(position: Position, minute: int, value: Seen) -> None:
+    entry = Entry(position, minute, value)
     assert there_and_back(SEEN, entry) == entry
 
 
@@ -115,18 +135,18 @@ def test_an_event_comes_back_with_buckets_sketch_and_evidence(rules: Rules) -> N
     assert event.evidence
     assert event.authors.audience().authors == 40
 
-    back = there_and_back(EVENTS, Entry(9, 1, event)).value
+    back = there_and_back(EVENTS, Entry(at(9), 1, event)).value
     assert fields_of(back) == fields_of(event)
     assert type(back.platforms) is type(event.platforms)
     assert type(back.emotions) is type(event.emotions)
     assert all(type(minute) is int for minute in back.buckets)
     assert all(type(bucket) is Bucket for bucket in back.buckets.values())
-    assert EVENTS.encode(Entry(9, 1, back)) == EVENTS.encode(Entry(9, 1, event))
+    assert EVENTS.encode(Entry(at(9), 1, back)) == EVENTS.encode(Entry(at(9), 1, event))
 
 
 def test_an_event_that_came_back_goes_on_like_the_one_that_never_left(rules: Rules) -> None:
     stayed = stormy(rules)
-    back = there_and_back(EVENTS, Entry(9, 1, stormy(rules))).value
+    back = there_and_back(EVENTS, Entry(at(9), 1, stormy(rules))).value
     for event in (stayed, back):
         for number in range(30, 60):  # ten authors of them are known already
             add_mention(event, scored(number), clock=minute_of(START), parameters=rules.risk)
@@ -136,19 +156,19 @@ def test_an_event_that_came_back_goes_on_like_the_one_that_never_left(rules: Rul
 
 def test_a_new_event_comes_back(rules: Rules) -> None:
     event = EventState.new(5, rules.risk)
-    assert fields_of(there_and_back(EVENTS, Entry(0, 5, event)).value) == fields_of(event)
+    assert fields_of(there_and_back(EVENTS, Entry(at(0), 5, event)).value) == fields_of(event)
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e18))
 def test_a_baseline_comes_back_to_the_last_bit(mean: float, square: float) -> None:
     event = EventState(5, Baseline(mean, square, 4), assessed_through=4)
-    back = there_and_back(EVENTS, Entry(0, 5, event)).value
+    back = there_and_back(EVENTS, Entry(at(0), 5, event)).value
     assert (back.baseline.mean, back.baseline.mean_square) == (mean, square)
 
 
 def stored(**changes: Any) -> bytes:
     value = Thread(("hexing-bank",), "电话 13800138000")
-    fields = json.loads(THREADS.encode(Entry(4, 5, value)))
+    fields = json.loads(THREADS.encode(Entry(at(4), 5, value)))
     assert changes.keys() <= fields.keys() | {"shape"}
     return json.dumps({**fields, **changes}).encode()
 
@@ -161,12 +181,12 @@ def test_the_version_is_written() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (stored(version=2), "version: Input should be 1 (got 2)"),
+        (stored(version=1), "version: Input should be 2 (got 1)"),
         (stored(version=None), "version: "),
         (stored(shape="new"), "shape: "),
         (stored(value={"institutions": "电话 13800138000"}), "value.institutions: "),
-        (stored(offset="four"), "offset: "),
-        (b"{}", "offset: Field required"),
+        (stored(position=[1, 2, 3]), "position"),
+        (b"{}", "position: Field required"),
         (b"\xff", "Invalid JSON"),
     ],
 )
@@ -176,24 +196,38 @@ def test_state_of_another_release_is_refused_with_its_place_and_what_to_do(
     with pytest.raises(StateError) as caught:
         THREADS.decode(value, "wanglou.state.intake.v1/2/17")
     line = str(caught.value)
-    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 1: ")
+    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 2: ")
     assert problem in line
     assert "Run the release that wrote it, or stop the workers and delete the topic" in line
     assert "13800138000" not in line
 
 
-def test_changes_are_messages_to_the_partition_and_expired_keys_tombstones() -> None:
+@given(marks, histories)
+def test_a_mark_comes_back_with_what_was_put_aside(mark: Mark, history: History) -> None:
+    assert decode_mark(encode_mark(mark, history), "here") == (mark, history)
+
+
+@pytest.mark.parametrize("value", [None, b"{}", encode_mark(Mark(), History())[:-9]])
+def test_a_mark_of_another_release_is_refused_with_its_place(value: bytes | None) -> None:
+    with pytest.raises(StateError, match=r"^here: is no state of version 2: "):
+        decode_mark(value, "here")
+
+
+def test_changes_are_messages_to_the_partition_and_the_mark_comes_last() -> None:
     state: KeyedState[Thread] = KeyedState(60)
-    state.put("old", Thread(("a",), "b"), offset=1, minute=0)
-    state.put("新", Thread(("c",), "d"), offset=2, minute=1000)
-    messages = {one.key: one for one in THREADS.messages(3, state)}
-    assert {one.partition for one in messages.values()} == {3}
-    assert {one.topic for one in messages.values()} == {INTAKE_STATE.name}
-    assert messages[b"old"].value is None
-    written = messages["新".encode()].value
-    assert written is not None
-    assert THREADS.decode(written, "here") == Entry(2, 1000, Thread(("c",), "d"))
-    assert THREADS.messages(3, state) == []
+    state.put("old", Thread(("a",), "b"), position=at(1), minute=0)
+    state.put("新", Thread(("c",), "d"), position=at(2), minute=1000)
+    state.observe(1000)
+    written = THREADS.messages(3, state, Mark(at(2), 7), History())
+    assert {one.partition for one in written} == {3}
+    assert {one.topic for one in written} == {INTAKE_STATE.name}
+    assert [one.key for one in written] == ["新".encode(), b"old", MARK_KEY]
+    new, old, mark = written
+    assert new.value is not None
+    assert THREADS.decode(new.value, "here") == Entry(at(2), 1000, Thread(("c",), "d"))
+    assert (old.value, old.headers) == (None, ((POSITION_HEADER, b"1,1,1,1"),))
+    assert decode_mark(mark.value, "here") == (Mark(at(2), 7), History())
+    assert [one.key for one in THREADS.messages(3, state, Mark(), History())] == [MARK_KEY]
 
 
 class _Reader:
@@ -203,51 +237,111 @@ class _Reader:
     async def stop(self) -> None:
         pass
 
-    async def position(self, place: object) -> int:
-        return 42
+
+Standing = list[tuple[bytes, bytes | None, Any]]
 
 
 @pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What stands in the state topic: (key, value), from offset 0 on."""
-    standing: list[tuple[bytes, bytes | None]] = []
+def topic(monkeypatch: pytest.MonkeyPatch) -> Standing:
+    """What stands in the state topic: key, value and headers, from offset 0 on."""
+    standing: Standing = []
 
     async def read_place(reader: object, place: object, position: int) -> AsyncIterator[Any]:
-        for offset, (key, value) in list(enumerate(standing))[position:]:
-            yield SimpleNamespace(offset=offset, key=key, value=value)
+        for offset, (key, value, headers) in list(enumerate(standing))[position:]:
+            yield SimpleNamespace(offset=offset, key=key, value=value, headers=headers)
 
     monkeypatch.setattr(changelog, "new_reader", lambda broker: _Reader())
     monkeypatch.setattr(changelog, "read_place", read_place)
     return standing
 
 
-def thread(offset: int, text: str) -> bytes:
-    return THREADS.encode(Entry(offset, 5, Thread(("a",), text)))
+def thread(key: str, number: int, text: str) -> tuple[bytes, bytes, tuple[()]]:
+    return key.encode(), THREADS.encode(Entry(at(number), 5, Thread(("a",), text))), ()
 
 
-async def test_state_is_caught_up_with_its_topic(topic: list[Any]) -> None:
+def tombstone(key: str, number: int) -> tuple[bytes, None, tuple[tuple[str, bytes]]]:
+    return key.encode(), None, ((POSITION_HEADER, f"{number},{number},{number},{number}".encode()),)
+
+
+def mark_of(number: int, history: History | None = None) -> tuple[bytes, bytes, tuple[()]]:
+    return MARK_KEY, encode_mark(Mark(at(number), number), history or History()), ()
+
+
+def texts_in(state: KeyedState[Thread]) -> dict[str, str]:
+    return {key: value.text for key, value in state.items()}
+
+
+async def test_state_is_caught_up_with_its_topic(topic: Standing) -> None:
+    counted = History(Tally(1, 1, 1), Tally())
     topic += [
-        (b"kept", thread(1, "old")),
-        (b"gone", thread(2, "gone")),
-        (b"kept", thread(3, "new")),
-        (b"gone", None),
-        (b"kept", thread(2, "of a worker that woke up late")),
+        thread("kept", 1, "old"),
+        thread("gone", 2, "gone"),
+        thread("kept", 3, "new"),
+        tombstone("gone", 2),
+        mark_of(3, counted),
     ]
     state: KeyedState[Thread] = KeyedState(60)
-    assert await THREADS.catch_up(0, state, 0) == 42
-    assert {key: value.text for key, value in state.items()} == {"kept": "new"}
-    assert state.applied("kept") == 3
+    restored = await THREADS.catch_up(0, state, NOTHING)
+    assert restored == Restored(Mark(at(3), 3), counted, 5)
+    assert texts_in(state) == {"kept": "new"}
+    assert state.applied("kept") == at(3)
     assert state.changes() == []
 
 
-async def test_only_what_is_new_is_read(topic: list[Any]) -> None:
-    topic += [(b"before", thread(1, "x")), (b"after", thread(2, "x"))]
+async def test_what_a_worker_that_woke_up_set_back_is_written_again(topic: Standing) -> None:
+    topic += [
+        thread("value", 3, "new"),
+        thread("grave", 3, "alive"),
+        mark_of(3),
+        thread("value", 2, "older"),
+        tombstone("grave", 1),
+        mark_of(2),
+    ]
     state: KeyedState[Thread] = KeyedState(60)
-    await THREADS.catch_up(0, state, 1)
-    assert [key for key, _ in state.items()] == ["after"]
+    restored = await THREADS.catch_up(0, state, NOTHING)
+    assert restored.mark == Mark(at(3), 3)
+    assert texts_in(state) == {"value": "new", "grave": "alive"}
+    repaired = dict(state.changes())
+    assert repaired == {
+        "value": Entry(at(3), 5, Thread(("a",), "new")),
+        "grave": Entry(at(3), 5, Thread(("a",), "alive")),
+    }
 
 
-async def test_an_unknown_version_names_where_it_stands(topic: list[Any]) -> None:
-    topic += [(b"a", thread(1, "x")), (b"b", stored(version=9))]
+async def test_the_patrol_finds_what_was_set_back_behind_its_own_writing(topic: Standing) -> None:
+    state: KeyedState[Thread] = KeyedState(60)
+    state.put("a", Thread(("a",), "new"), position=at(9), minute=5)
+    state.changes()
+    topic += [thread("a", 8, "own"), thread("a", 9, "new"), mark_of(9)]
+    assert await THREADS.patrol(0, state, 0) == 3
+    assert state.changes() == [], "its own values stand in order"
+    topic += [thread("a", 8, "of a worker that woke up late")]
+    assert await THREADS.patrol(0, state, 3) == 4
+    assert dict(state.changes()) == {"a": Entry(at(9), 5, Thread(("a",), "new"))}
+
+
+async def test_the_patrol_ends_a_worker_that_has_lost_its_partition(topic: Standing) -> None:
+    state: KeyedState[Thread] = KeyedState(60)
+    topic += [thread("a", 9, "of the new owner")]
+    with pytest.raises(StateError, match="1/0: another worker has the partition"):
+        await THREADS.patrol(1, state, 0)
+
+
+async def test_a_tombstone_without_its_position_is_refused(topic: Standing) -> None:
+    topic += [(b"a", None, ())]
+    with pytest.raises(StateError, match=r"/3/0: is a tombstone without the header 'position'"):
+        await THREADS.catch_up(3, KeyedState(60), NOTHING)
+
+
+async def test_only_what_is_new_is_read(topic: Standing) -> None:
+    topic += [thread("before", 1, "x"), thread("after", 2, "x")]
+    state: KeyedState[Thread] = KeyedState(60)
+    restored = await THREADS.catch_up(0, state, Restored(Mark(after(1), 0), History(), 1))
+    assert list(texts_in(state)) == ["after"]
+    assert restored == Restored(Mark(after(1), 0), History(), 2)
+
+
+async def test_an_unknown_version_names_where_it_stands(topic: Standing) -> None:
+    topic += [thread("a", 1, "x"), (b"b", stored(version=9), ())]
     with pytest.raises(StateError, match=r"^wanglou\.state\.intake\.v1/3/1: .*version: "):
-        await THREADS.catch_up(3, KeyedState(60), 0)
+        await THREADS.catch_up(3, KeyedState(60), NOTHING)

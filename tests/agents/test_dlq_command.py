@@ -52,7 +52,11 @@ def letters(monkeypatch: pytest.MonkeyPatch, producer: Any) -> list[DeadLetter |
             yield SimpleNamespace(topic=topic, partition=0, offset=offset, value=value)
 
     monkeypatch.setattr(module, "read_to_end", read_to_end)
-    monkeypatch.setattr(module, "new_producer", lambda broker: producer)
+
+    async def start_producer(broker: object) -> Any:
+        return producer
+
+    monkeypatch.setattr(module, "start_producer", start_producer)
     return standing
 
 
@@ -116,13 +120,19 @@ def test_an_unknown_id_is_said(letters: list[Any], arguments: list[str]) -> None
     assert "there is no dead letter a/0/9; see: wanglou dlq list" in result.stderr
 
 
-def test_replay_sends_the_original_to_where_it_was_read_from(
-    letters: list[Any], producer: Any
-) -> None:
-    letters += [letter(1), letter(2, b"\xff\x00", key=None, topic="wanglou.mentions.accepted.v1")]
+def test_replay_sends_the_original_to_the_raw_topic(letters: list[Any], producer: Any) -> None:
+    letters += [letter(1), letter(2, b"\xff\x00", key=None)]
     result = dlq("replay", f"{TOPIC}/0/2")
     assert (result.exit_code, result.output) == (0, "1 replayed\n")
-    assert producer.sent == [("wanglou.mentions.accepted.v1", None, b"\xff\x00")]
+    assert producer.sent == [(TOPIC, None, b"\xff\x00")]
+
+
+def test_replay_leaves_out_what_no_agent_wrote(letters: list[Any], producer: Any) -> None:
+    letters += [letter(1, topic="wanglou.mentions.accepted.v1")]
+    result = dlq("replay", "--all")
+    assert result.exit_code == 1
+    assert "no agent wrote it: there is no raw message that it came of" in result.stderr
+    assert producer.sent == []
 
 
 def test_replay_all_sends_each_once_in_order(letters: list[Any], producer: Any) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from wanglou.agents.metrics import Metrics
 
-UNITS = ("_seconds", "_bytes", "_messages", "_entries", "_events")
+UNITS = ("_seconds", "_bytes", "_messages", "_entries", "_events", "_partitions")
 
 
 def collectors() -> list[Any]:

@@ -121,6 +121,28 @@ async def test_lines_are_sent_as_they_are_with_the_key_of_their_thread(producer:
     assert [value for _, _, value in producer.sent] == values
 
 
+async def test_each_line_tells_the_latest_publication_that_was_sent(
+    producer: Any, tmp_path: Path
+) -> None:
+    """Whatever its own: so the order does not depend on the speed."""
+    file = tmp_path / "stream.jsonl"
+    times = ["", "00:03:00Z", "00:01:00Z", "00:03:00.5+01:00", "00:03:00.25Z", "99:00:00Z"]
+    lines = [b"nonsense", *(mention(1, published_at=f"2026-03-02T{one}") for one in times[1:])]
+    file.write_bytes(b"\n".join(lines))
+    for after, sent in ((0, 6), (3, 3)):  # from the middle on, the lines before it count as well
+        producer.headers.clear()
+        await sent_by(Replay(producer, None), read_lines(file, after))
+        clocks = [one.get("ce_clock") for one in producer.headers]
+        assert (
+            clocks
+            == [
+                None,
+                *[b"2026-03-02T00:03:00+00:00"] * 3,
+                *[b"2026-03-02T00:03:00.250000+00:00"] * 2,
+            ][-sent:]
+        )
+
+
 async def test_each_step_says_how_far_it_came(
     producer: Any, stream: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +231,11 @@ class TestCommand:
     @pytest.fixture(autouse=True)
     def in_memory(self, producer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         module = importlib.import_module("wanglou.agents.commands.replay")
-        monkeypatch.setattr(module, "new_producer", lambda broker: producer)
+
+        async def start_producer(broker: object) -> Any:
+            return producer
+
+        monkeypatch.setattr(module, "start_producer", start_producer)
         monkeypatch.setattr(replay, "CHUNK", 2)
 
     def run(self, *arguments: str) -> Result:

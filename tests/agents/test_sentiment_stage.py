@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.agents.builders import counts
 from wanglou.agents import step3_sentiment
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import Record
 from wanglou.agents.settings import ModelSettings, Settings
-from wanglou.agents.stage import Record
 from wanglou.agents.step3_sentiment import Sentiment, load_model
 from wanglou.models.opinion import ModelError, NoModel, Passage
 from wanglou.models.rules import Rules
@@ -31,7 +32,7 @@ def sentiment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Sentiment:
     monkeypatch.setattr(step3_sentiment, "load_model", lambda settings: word_model)
-    return Sentiment(settings, rules, metrics)
+    return Sentiment(settings, rules, metrics, counts())
 
 
 def deduped(number: int, text: str, **fields: Any) -> bytes:

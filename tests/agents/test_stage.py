@@ -9,37 +9,59 @@ from typing import Any
 
 import pytest
 
+from tests.agents.builders import as_read, counts, run_through
+from wanglou.agents.changelog import MARK_KEY, Changelog
+from wanglou.agents.dead_letter_limit import DeadLetterLimits
 from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import Emission, Record, Rejected, decode
 from wanglou.agents.settings import Settings
-from wanglou.agents.stage import Emission, Record, Rejected, Stage, decode
+from wanglou.agents.stage import Stage
 from wanglou.agents.step1_intake import Intake
 from wanglou.agents.step2_dedupe import Dedupe
 from wanglou.agents.step3_sentiment import Sentiment
 from wanglou.agents.step4_risk import Risk
 from wanglou.models.rules import Rules
+from wanglou.models.state import KeyedState
 from wanglou.schemas.dead_letter import MAX_ORIGINAL_BYTES, DeadLetter, Reason
 from wanglou.schemas.mention import Mention, RawMention
-from wanglou.schemas.topics import ACCEPTED, ALERTS, DEAD_LETTERS, EVENTS, RAW
+from wanglou.schemas.topics import (
+    ACCEPTED,
+    ALERTS,
+    DEAD_LETTERS,
+    EVENTS,
+    RAW,
+    SENTIMENT_STATE,
+)
 
 Make = Callable[..., Record]
 MakeRaw = Callable[..., dict[str, Any]]
 MIB = 1024 * 1024
 
 
-class Echo(Stage):
+class Echo(Stage[None, None]):
     """Puts every record aside or lets it pass, by what a test tells it."""
 
     name = "echo"
+    upstream = None
     source = RAW
+    output = ACCEPTED
     writes = (ACCEPTED, DEAD_LETTERS)
+    state_topic = SENTIMENT_STATE
+
+    def new_state(self) -> KeyedState[None]:
+        return KeyedState(60)
+
+    def new_step(self, state: KeyedState[None]) -> None:
+        return None
 
     async def process(self, records: Sequence[Record]) -> list[Emission]:
         raise NotImplementedError
 
 
 @pytest.fixture
-def stage(metrics: Metrics) -> Echo:
-    return Echo(metrics)
+def stage(metrics: Metrics, settings: Settings) -> Echo:
+    changelog = Changelog(SENTIMENT_STATE, type(None), settings.broker)
+    return Echo(metrics, changelog, counts(), DeadLetterLimits())
 
 
 def letter(emission: Emission) -> DeadLetter:
@@ -55,7 +77,7 @@ def counted(stage: Stage, reason: Reason) -> float:
 
 def test_what_succeeds_passes_the_guard(stage: Echo, record: Make, raw_mention: MakeRaw) -> None:
     one = record(raw_mention())
-    emission = stage.emit(one, RAW, "key", RawMention.model_validate(raw_mention()))
+    emission = stage.emit_mention(one, "key", RawMention.model_validate(raw_mention()))
     assert stage.guard(one, lambda: [emission]) == [emission]
     assert counted(stage, Reason.FAILED) == 0
 
@@ -121,7 +143,7 @@ def test_the_original_is_kept_byte_by_byte(
     stage: Echo, record: Make, key: bytes | None, value: bytes | None
 ) -> None:
     one = record(value, 17, key=key, partition=2)
-    emission = stage.dead_letter(one, Reason.INVALID, "why")
+    emission = stage.dead_letter(one, Rejected(Reason.INVALID, "why"))
     found = letter(emission)
     assert (found.key, found.value) == (key, value)
     assert found.omitted_bytes is None
@@ -137,7 +159,8 @@ def test_an_original_of_10_mb_is_named_with_its_length_and_the_letter_still_fits
 ) -> None:
     """A compressed batch brings more than the topic's limit; as base64 no topic would take it."""
     value = b"\xff" * (10 * MIB)
-    emission = stage.dead_letter(record(value, 17, key=b"abc"), Reason.TOO_LARGE, "too large")
+    too_large = Rejected(Reason.TOO_LARGE, "too large")
+    emission = stage.dead_letter(record(value, 17, key=b"abc"), too_large)
     found = letter(emission)
     assert found.omitted_bytes == 10 * MIB + 3
     assert found.value is None
@@ -148,14 +171,17 @@ def test_an_original_of_10_mb_is_named_with_its_length_and_the_letter_still_fits
 def test_an_endless_error_message_does_not_make_the_letter_too_long(
     stage: Echo, record: Make
 ) -> None:
-    emission = stage.dead_letter(record(b"x" * MAX_ORIGINAL_BYTES), Reason.FAILED, "no" * 5 * MIB)
+    endless = Rejected(Reason.FAILED, "no" * 5 * MIB)
+    emission = stage.dead_letter(record(b"x" * MAX_ORIGINAL_BYTES), endless)
     assert letter(emission).error.startswith("nono")
     assert len(emission.message.value or b"") < DEAD_LETTERS.max_message_bytes - 64 * 1024
 
 
 def test_the_same_record_gives_the_same_bytes(stage: Echo, record: Make) -> None:
-    first, second = (stage.dead_letter(record(b"x", 3), Reason.FAILED, "why") for _ in range(2))
+    why = Rejected(Reason.FAILED, "why")
+    first, second = (stage.dead_letter(record(b"x", 3), why) for _ in range(2))
     assert first.message == second.message
+    assert first.rejected is why
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"null", b'{"id": "a"}', b"\xff", b"{" * 10_000])
@@ -172,7 +198,7 @@ def test_decode_refuses_a_tombstone(record: Make) -> None:
 
 @pytest.fixture
 def intake(settings: Settings, rules: Rules, metrics: Metrics, empty_state_topics: None) -> Intake:
-    return Intake(settings, rules, metrics)
+    return Intake(settings, rules, metrics, counts())
 
 
 async def test_a_bad_neighbour_costs_nothing_else(
@@ -184,7 +210,7 @@ async def test_a_bad_neighbour_costs_nothing_else(
     for number, value in enumerate(bad):
         records.append(record(raw_mention(id=f"weibo:{number}"), 2 * number))
         records.append(record(value, 2 * number + 1))
-    emissions = await intake.process(records)
+    emissions = await run_through(intake, records)
 
     accepted = [one for one in emissions if one.message.topic == ACCEPTED.name]
     assert [one.record.offset for one in accepted] == [0, 2, 4, 6, 8]
@@ -213,7 +239,7 @@ async def test_an_agent_that_fails_on_one_record_goes_on(
 
     monkeypatch.setattr(intake, "handle", fail_on_one)
     records = [record(raw_mention(id=f"weibo:{number}"), number) for number in range(3)]
-    emissions = await intake.process(records)
+    emissions = await run_through(intake, records)
     assert [one.message.topic for one in emissions] == [
         ACCEPTED.name,
         DEAD_LETTERS.name,
@@ -227,12 +253,24 @@ async def test_a_partition_that_was_given_away_is_forgotten(
 ) -> None:
     for partition in (0, 1):
         await intake.prepare(partition, 1)
-    await intake.process([record(raw_mention(), partition=1)])
-    assert [one.partition for one in intake.changes()] == [1]
+    await run_through(intake, [record(raw_mention(), partition=1)])
+    marks = {0: [MARK_KEY], 1: [b"weibo:1", MARK_KEY]}
+    assert keys_by_partition(intake) == marks
+    await run_through(intake, [record(raw_mention(id="weibo:2"), 1, partition=1)])
     intake.keep([0])
     assert intake.changes() == []
     with pytest.raises(KeyError):
         await intake.process([record(raw_mention(), partition=1)])
+
+
+def keys_by_partition(stage: Stage[Any, Any]) -> dict[int, list[bytes | None]]:
+    """The keys that a stage writes to its state topic."""
+    found: dict[int, list[bytes | None]] = {}
+    for message in stage.changes():
+        assert message.topic == stage.state_topic.name
+        assert message.partition is not None
+        found.setdefault(message.partition, []).append(message.key)
+    return found
 
 
 async def test_a_partition_can_be_given_away_before_anything_came_of_it(intake: Intake) -> None:
@@ -245,7 +283,7 @@ async def test_after_an_error_all_state_is_forgotten(
     intake: Intake, record: Make, raw_mention: MakeRaw
 ) -> None:
     await intake.prepare(0, 1)
-    await intake.process([record(raw_mention())])
+    await run_through(intake, [record(raw_mention())])
     intake.discard()
     assert intake.changes() == []
 
@@ -253,11 +291,23 @@ async def test_after_an_error_all_state_is_forgotten(
 async def test_a_repeat_has_the_bytes_of_the_first(
     intake: Intake, record: Make, raw_mention: MakeRaw
 ) -> None:
-    """A worker that died between sending and committing sends again: readers drop it by id."""
-    await intake.prepare(0, 1)
+    """A worker that died between sending and writing its state sends again."""
     one = record(raw_mention())
-    (first,), (second,) = await intake.process([one]), await intake.process([one])
-    assert first.message == second.message
+    messages = []
+    for generation in (1, 2):
+        await intake.prepare(0, generation)
+        (emission,) = await run_through(intake, [one])
+        messages.append(emission.message)
+        intake.discard()
+    assert messages[0] == messages[1]
+
+
+async def test_what_was_read_before_brings_nothing_again(
+    intake: Intake, record: Make, raw_mention: MakeRaw
+) -> None:
+    await intake.prepare(0, 1)
+    assert len(await run_through(intake, [record(raw_mention(), 7)])) == 1
+    assert await run_through(intake, [record(raw_mention(), 7), record(raw_mention(), 6)]) == []
 
 
 def headers(emission: Emission) -> dict[str, str]:
@@ -272,22 +322,24 @@ async def test_the_outputs_of_one_record_have_ids_of_their_own(
     assert len(names) >= 3
     await intake.prepare(0, 1)
     one = record(raw_mention(text="、".join(names) + "都出了问题"), 7)
-    emissions = await intake.process([one])
-    emissions.append(intake.dead_letter(one, Reason.REJECTED_BY_BROKER, "too large"))
+    emissions = await run_through(intake, [one])
+    refused = Rejected(Reason.REJECTED_BY_BROKER, "too large")
+    emissions.append(intake.dead_letter(one, refused))
     assert len(emissions) == len(names) + 1
     identities = {(headers(one)["ce_source"], headers(one)["ce_id"]) for one in emissions}
     assert len(identities) == len(emissions)
     assert {source for source, _ in identities} == {"/wanglou/intake"}
 
 
-async def test_headers_name_topic_and_time_of_the_record(
+async def test_headers_name_topic_and_position_of_the_raw_message(
     intake: Intake, record: Make, raw_mention: MakeRaw
 ) -> None:
-    await intake.prepare(0, 1)
-    (emission,) = await intake.process([record(raw_mention(), 7)])
+    await intake.prepare(2, 1)
+    (emission,) = await run_through(intake, [record(raw_mention(), 7, partition=2)])
     assert headers(emission)["ce_type"] == emission.message.topic == ACCEPTED.name
-    assert headers(emission)["ce_time"] == "2026-03-02T01:02:03Z"
-    assert headers(emission)["ce_id"].startswith("wanglou.mentions.raw.v1/0/7")
+    assert headers(emission)["ce_time"] == "2026-03-02T00:00:00Z"  # of the partition's clock
+    assert headers(emission)["ce_id"] == "2/7/0"
+    assert headers(emission)["ce_order"] == "2/1772409600000/2/7/0"
 
 
 async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
@@ -303,8 +355,8 @@ async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
     """Storms about two institutions, taken through all agents, until they raise alerts."""
     names = [institution.name for institution in rules.watchlist.institutions[:2]]
     monkeypatch.setattr("wanglou.agents.step3_sentiment.load_model", lambda settings: word_model)
-    stages: list[Any] = [agent(settings, rules, metrics) for agent in (Intake, Dedupe)]
-    stages += [Sentiment(settings, rules, metrics), Risk(settings, rules, metrics)]
+    agents = (Intake, Dedupe, Sentiment, Risk)
+    stages: list[Any] = [agent(settings, rules, metrics, counts()) for agent in agents]
     for one in stages:
         await one.prepare(0, 1)
     records = [
@@ -325,11 +377,8 @@ async def test_alert_and_event_of_one_mention_have_ids_of_their_own(
     ]
     emissions: list[Emission] = []
     for stage in stages:
-        emissions = await stage.process(records)
-        records = [
-            record(emission.message.value, number, topic=emission.message.topic)
-            for number, emission in enumerate(emissions)
-        ]
+        emissions = await run_through(stage, records)
+        records = as_read(emission.message for emission in emissions)
     assert {one.message.topic for one in emissions} == {ALERTS.name, EVENTS.name}
     events = Counter(one.record.offset for one in emissions if one.message.topic == EVENTS.name)
     assert max(events.values()) == len(names), "one record closed a minute of both"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,12 +12,14 @@ from aiokafka import ConsumerRecord
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all
+from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all, start_producer
 from wanglou.agents.progress import topic_counts, wait_drained
+from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import BrokerSettings, TopicSettings
-from wanglou.agents.worker_process import WorkerProcess
+from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.models.intake import raw_key
 from wanglou.schemas.base import Contract
+from wanglou.schemas.cloudevents import TYPE_HEADER
 from wanglou.schemas.topics import RAW, TOPICS, Topic
 
 C = TypeVar("C", bound=Contract)
@@ -41,12 +43,20 @@ class Cluster:
         await topic_admin.create(self.broker, TopicSettings(partitions=partitions))
 
     def start_worker(
-        self, agents: Iterable[str] = (), environment: Mapping[str, str] = WITHOUT_MODEL
+        self,
+        agents: Iterable[str] = (),
+        environment: Mapping[str, str] = WITHOUT_MODEL,
+        program: Sequence[str] = COMMAND_LINE,
     ) -> WorkerProcess:
         """Start a worker; ``wait_ready`` is the caller's."""
         log = self.folder / f"worker{len(self.workers)}.log"
         worker = WorkerProcess(
-            self.broker.url, log, agents=agents, environment=environment, folder=self.folder
+            self.broker.url,
+            log,
+            agents=agents,
+            environment=environment,
+            folder=self.folder,
+            program=program,
         )
         self.workers.append(worker)
         return worker
@@ -54,6 +64,15 @@ class Cluster:
     async def send(self, values: Iterable[bytes | None]) -> None:
         """Raw messages, keyed as collectors key them."""
         await self.send_keyed((raw_key(value) if value else None, value) for value in values)
+
+    async def replay(self, file: Path) -> None:
+        """A recorded stream, as ``wanglou replay --speed max`` sends it."""
+        producer = await start_producer(self.broker)
+        try:
+            async for sent in Replay(producer, None).send(read_lines(file)):
+                assert not sent.refused
+        finally:
+            await producer.stop()
 
     async def send_keyed(self, messages: Iterable[tuple[str | None, bytes | None]]) -> None:
         """Raw messages with keys of the test's choice."""
@@ -76,13 +95,18 @@ class Cluster:
         await wait_drained(self.broker, DRAIN_SECONDS)
 
     async def counts(self) -> dict[str, int]:
-        """Messages in each topic, by its short name."""
+        """Messages in each topic, by its short name; those that only tell the time included."""
         counts = await topic_counts(self.broker, [topic.name for topic in TOPICS])
         return {topic.short_name: counts[topic.name] for topic in TOPICS}
 
     async def records(self, topic: Topic) -> list[ConsumerRecord]:
-        """All messages of a topic."""
-        return [record async for record in read_to_end(self.broker, topic.name)]
+        """All messages of a topic that are of its own type."""
+        control = None if topic.control_type is None else topic.control_type.encode()
+        return [
+            record
+            async for record in read_to_end(self.broker, topic.name)
+            if control is None or dict(record.headers).get(TYPE_HEADER) != control
+        ]
 
     async def contracts(self, topic: Topic, contract: type[C]) -> list[C]:
         """All messages of a topic, validated."""

@@ -1,0 +1,163 @@
+"""Heartbeats for silent raw partitions, so that nobody waits for what will not come.
+
+What is read from several partitions comes in the order of their clocks, and a partition that is
+silent would hold up the others. So the worker that has a partition writes a heartbeat into it when
+nothing stood there anew for a while: the latest clock of any raw partition. As it stands in the
+partition itself, every reader of it draws the same conclusion, now or after a restart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from wanglou.agents.changelog import MARK_KEY, decode_mark
+from wanglou.agents.kafka import Message, end_of, new_reader, places_of, send_all
+from wanglou.agents.metrics import Metrics
+from wanglou.agents.record import time_at
+from wanglou.agents.settings import BrokerSettings
+from wanglou.models.order import LAST, Position
+from wanglou.schemas.cloudevents import cloudevents_headers
+from wanglou.schemas.control import HEARTBEAT_TYPE, Heartbeat
+from wanglou.schemas.topics import INTAKE_STATE, RAW
+
+TICKS_PER_IDLE = 2
+"""How often a partition is looked at within the time after which it counts as silent."""
+
+
+@dataclass(order=True, frozen=True, slots=True)
+class Told:
+    """A raw partition's clock; after a heartbeat all that follows is later."""
+
+    milliseconds: int = -1
+    is_heartbeat: bool = False
+
+    @classmethod
+    def by(cls, frontier: Position) -> Told:
+        """What intake's frontier of a partition tells."""
+        return cls(frontier.time, frontier.offset == LAST)
+
+
+@dataclass(slots=True)
+class Clock:
+    """What a raw partition tells, and when that last changed."""
+
+    told: Told = Told()
+    changed: float = 0.0
+
+
+class Clocks:
+    """What is known of the raw partitions, and which of them lack a heartbeat. No Kafka."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._clocks: dict[int, Clock] = {}
+        self._settled = Told()
+
+    def saw(self, partition: int, told: Told, now: float) -> None:
+        """Something came in a partition at ``now`` (seconds of any clock that only goes on)."""
+        clock = self._clocks.setdefault(partition, Clock())
+        clock.changed = now
+        clock.told = max(clock.told, told)
+
+    def due(self, owned: Collection[int], now: float) -> dict[int, int]:
+        """The heartbeats to write: partition and milliseconds.
+
+        What was seen since the last call does not count yet: a message of the same sender, on its
+        way to the silent partition, should come first.
+
+        >>> clocks = Clocks(idle_seconds=1)
+        >>> clocks.saw(0, Told(5_000), now=0); clocks.saw(1, Told(7_000), now=0.9)
+        >>> clocks.due({0, 1}, now=1), clocks.due({0, 1}, now=1.5)
+        ({}, {0: 7000})
+        """
+        settled, self._settled = self._settled, self._latest()
+        if settled == Told():
+            return {}
+        heartbeat = replace(settled, is_heartbeat=True)
+        silent = (one for one in owned if self._is_silent(one, now))
+        return {one: heartbeat.milliseconds for one in silent if self._told(one) < heartbeat}
+
+    def _latest(self) -> Told:
+        return max((clock.told for clock in self._clocks.values()), default=Told())
+
+    def _told(self, partition: int) -> Told:
+        return self._clocks[partition].told if partition in self._clocks else Told()
+
+    def _is_silent(self, partition: int, now: float) -> bool:
+        clock = self._clocks.get(partition)
+        return clock is None or now - clock.changed >= self._idle_seconds
+
+
+class Pacemaker:
+    """Follows the clocks of all raw partitions, which stand in the marks of intake's state topic,
+    and writes heartbeats into this worker's silent partitions."""
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        producer: AIOKafkaProducer,
+        owned: Callable[[], Collection[int]],
+        idle_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._broker = broker
+        self._producer = producer
+        self._owned = owned
+        self._clocks = Clocks(idle_seconds)
+        self._tick = idle_seconds / TICKS_PER_IDLE
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        reader = new_reader(self._broker)
+        try:
+            await reader.start()
+            await self._find_clocks(reader)
+            while True:
+                await self._follow(reader)
+                await self._beat()
+        finally:
+            await reader.stop()
+
+    async def _find_clocks(self, reader: AIOKafkaConsumer) -> None:
+        """Begin at the last record of each partition, which is a mark."""
+        places = await places_of(self._broker, [INTAKE_STATE.name])
+        starts = {place: max(0, await end_of(reader, place) - 1) for place in places}
+        first = await reader.beginning_offsets(places)
+        reader.assign(places)
+        for place, start in starts.items():
+            reader.seek(place, max(start, first[place]))
+
+    async def _follow(self, reader: AIOKafkaConsumer) -> None:
+        """Take in what comes until the next tick."""
+        until = time.monotonic() + self._tick
+        while (left := until - time.monotonic()) > 0:
+            batches = await reader.getmany(timeout_ms=max(1, int(left * 1000)))
+            for place, records in batches.items():
+                for record in records:
+                    if record.key == MARK_KEY:
+                        where = f"{place.topic}/{place.partition}/{record.offset}"
+                        mark, _ = decode_mark(record.value, where)
+                        told = Told.by(mark.frontier)
+                        self._clocks.saw(place.partition, told, time.monotonic())
+
+    async def _beat(self) -> None:
+        due = self._clocks.due(self._owned(), time.monotonic())
+        await send_all(self._producer, [heartbeat(*one) for one in due.items()])
+        self._metrics.heartbeats.inc(len(due))
+
+
+def heartbeat(partition: int, milliseconds: int) -> Message:
+    """The message that moves a raw partition's clock."""
+    when = time_at(milliseconds)
+    headers = cloudevents_headers(
+        id=f"{partition}/{milliseconds}",
+        type=HEARTBEAT_TYPE,
+        source="/wanglou/intake",
+        time=when,
+    )
+    return Message(RAW.name, None, Heartbeat(time=when).to_json(), headers, partition)
