@@ -11,10 +11,17 @@ from typing import TypeVar
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import AIOKafkaConsumer
-from aiokafka.errors import InvalidRequestError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InvalidRequestError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+)
 from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
+from wanglou.agents.kafka_security import client_security
 from wanglou.agents.settings import BrokerSettings
 from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import Headers
@@ -62,10 +69,37 @@ def partition_of(key: str, partitions: int) -> int:
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
-def new_producer(broker: BrokerSettings) -> AIOKafkaProducer:
+async def start_producer(broker: BrokerSettings) -> AIOKafkaProducer:
+    """A started producer that keeps the order of each partition's messages when it has to retry.
+
+    The embedded broker knows no idempotent producers; there a plain one is started.
+    """
+    producer = new_producer(broker, idempotent=True)
+    sender = logging.getLogger("aiokafka.producer.sender")
+    sender.addFilter(_is_another_error)
+    try:
+        await producer.start()
+    except UnknownError:
+        await producer.stop()
+        logger.info("the broker knows no idempotent producer: only retries could change the order")
+        producer = new_producer(broker)
+        await producer.start()
+    finally:
+        sender.removeFilter(_is_another_error)
+    return producer
+
+
+def _is_another_error(record: logging.LogRecord) -> bool:
+    """Passes over the line by which aiokafka says that the broker knows no such producers."""
+    return "InitProducerIdRequest" not in record.getMessage()
+
+
+def new_producer(broker: BrokerSettings, *, idempotent: bool = False) -> AIOKafkaProducer:
     """A producer whose messages are acknowledged by all replicas in sync."""
     return AIOKafkaProducer(
+        enable_idempotence=idempotent,
         bootstrap_servers=broker.url,
+        **client_security(broker),
         acks="all",
         linger_ms=PRODUCER_LINGER_MS,
         max_batch_size=256 * 1024,
@@ -78,6 +112,7 @@ def new_reader(broker: BrokerSettings) -> AIOKafkaConsumer:
     """A consumer outside any group, that reads what it is told to."""
     return AIOKafkaConsumer(
         bootstrap_servers=broker.url,
+        **client_security(broker),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=int(broker.request_timeout_seconds * 1000),
@@ -131,6 +166,7 @@ def new_admin(broker: BrokerSettings) -> AIOKafkaAdminClient:
     """A client for topics and groups."""
     return AIOKafkaAdminClient(
         bootstrap_servers=broker.url,
+        **client_security(broker),
         request_timeout_ms=int(broker.request_timeout_seconds * 1000),
     )
 
@@ -198,7 +234,10 @@ def _first(failed: Sequence[tuple[Message, KafkaError]]) -> tuple[int, KafkaErro
 async def _send_once(
     producer: AIOKafkaProducer, messages: Sequence[Message]
 ) -> list[tuple[Message, KafkaError]]:
-    """Send each message once; those that failed, with their errors."""
+    """Send each message once; those that failed, with their errors.
+
+    Raises ``TopicAuthorizationFailedError``: the access was taken away.
+    """
     pending: list[tuple[Message, asyncio.Future[object]]] = []
     failed: list[tuple[Message, KafkaError]] = []
     for message in messages:
@@ -216,7 +255,7 @@ async def _send_once(
             pending.append((message, future))
     results = await asyncio.gather(*(future for _, future in pending), return_exceptions=True)
     for (message, _), result in zip(pending, results, strict=True):
-        if isinstance(result, KafkaError):
+        if isinstance(result, KafkaError) and not isinstance(result, TopicAuthorizationFailedError):
             failed.append((message, result))
         elif isinstance(result, BaseException):
             raise result

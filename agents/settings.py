@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -19,8 +28,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from wanglou.agents.certificates import show_own, trust_authorities
+from wanglou.agents.dead_letter_limit import DeadLetterLimits
+from wanglou.agents.stuck import StuckSettings
 from wanglou.models.rules import Rules
-from wanglou.schemas.problems import MAX_SHOWN, describe
+from wanglou.schemas.problems import describe
 
 PREFIX = "WANGLOU_"
 NESTED = "__"
@@ -31,8 +43,8 @@ WEIGHTS = Path(str(files("wanglou.models"))) / "weights"
 MAX_PORT = 65535
 _ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]+:([0-9]{1,5})")
 
-
 EMPTY_KEY = "is empty: give a long random key, or leave the setting out"
+EMPTY_PASSWORD = "is empty: give the password of username, or leave the setting out"
 
 
 class SettingsError(ValueError):
@@ -53,16 +65,119 @@ class BrokerSettings(_Section):
     request_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = Field(
         30.0, description="After this a request is tried again."
     )
+    security: Literal["plaintext", "tls"] = Field(
+        "plaintext", description="tls encrypts, and the broker must prove its host name."
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of the authorities to trust; without one the system's."
+    )
+    certificate_file: Path | None = Field(
+        None, description="PEM file of the certificate to show, where the broker asks for one."
+    )
+    key_file: Path | None = Field(
+        None, description="PEM file of its key; without one certificate_file has the key too."
+    )
+    sasl_mechanism: Literal["none", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "none", description="How username and password are proved; none sends neither."
+    )
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password: SecretStr | None = Field(None, description="Or better password_file.")
+    password_file: Path | None = Field(None, description="File that holds password.")
 
     @field_validator("url")
     @classmethod
     def _addresses(cls, url: str) -> str:
         addresses = [address.strip() for address in url.split(",")]
         for address in addresses:
+            if "@" in address:
+                raise ValueError("must hold no user or password: they are username and password")
             match = _ADDRESS.fullmatch(address)
             if match is None or not 1 <= int(match[1]) <= MAX_PORT:
                 raise ValueError(f"{address!r} is not host:port, for example 127.0.0.1:9092")
         return ",".join(addresses)
+
+    @field_validator("ca_file")
+    @classmethod
+    def _authorities(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            trust_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file)
+        return file
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _text(cls, password: object) -> object:
+        """Before pydantic's own check, whose error would show the value."""
+        text = password.get_secret_value() if isinstance(password, SecretStr) else password
+        if not isinstance(text, str | None):
+            raise ValueError("must be text: write it in quotes")
+        if text is not None and not text.strip():
+            raise ValueError(EMPTY_PASSWORD)
+        return password
+
+    @field_validator("password_file")
+    @classmethod
+    def _password_in(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _read_password(file)
+        return file
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        self._check_certificates()
+        self._check_user()
+        return self
+
+    def _check_certificates(self) -> None:
+        for name in ("ca_file", "certificate_file", "key_file"):
+            if getattr(self, name) is not None and self.security == "plaintext":
+                raise ValueError(f"{name} is set, but security is plaintext: set security to tls")
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file is set without certificate_file: set both, or neither")
+        if self.certificate_file is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            show_own(context, self.certificate_file, self.key_file)
+
+    def _check_user(self) -> None:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file are both set: leave one out")
+        has_password = self.password is not None or self.password_file is not None
+        if self.sasl_mechanism == "none":
+            if self.username is not None or has_password:
+                raise ValueError(
+                    "username or password is set, but sasl_mechanism is none: set it to "
+                    "SCRAM-SHA-512 or SCRAM-SHA-256, as the broker has it"
+                )
+        elif self.username is None:
+            raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs a username: set username")
+        elif not has_password:
+            raise ValueError(
+                f"sasl_mechanism {self.sasl_mechanism} needs a password: set password_file, or "
+                f"password (in the environment {PREFIX}BROKER{NESTED}PASSWORD)"
+            )
+
+    def load_password(self) -> str:
+        """The password: setting or file. Raises ``SettingsError`` if the file has none any more."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.password_file is None:
+            raise SettingsError("broker.password: is not set")
+        try:
+            return _read_password(self.password_file)
+        except ValueError as error:
+            raise SettingsError(f"broker.password_file: {error}") from None
+
+
+def _read_password(file: Path) -> str:
+    """The text of a file without the end of its line. Raises ``ValueError`` that shows none."""
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: is not UTF-8") from None
+    if not password.strip():
+        raise ValueError(f"{file}: {EMPTY_PASSWORD}")
+    return password
 
 
 class TopicSettings(_Section):
@@ -110,6 +225,9 @@ class WorkerSettings(_Section):
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="How long a micro-batch waits for more messages."
     )
+    idle_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        1.0, description="A raw partition silent for this long no longer holds up the others."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -130,6 +248,8 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     model: ModelSettings = ModelSettings()
     worker: WorkerSettings = WorkerSettings()
+    dead_letters: DeadLetterLimits = DeadLetterLimits()
+    stuck: StuckSettings = StuckSettings()
     author_key: SecretStr | None = Field(
         None, description="Secret key of the author hashes; without one they can be recomputed."
     )
@@ -230,7 +350,7 @@ def _check_variables() -> None:
             continue
         top, nested, _ = name.removeprefix(PREFIX).lower().partition(NESTED)
         field = Settings.model_fields.get(top)
-        section = field is not None and isinstance(field.default, _Section)
+        section = field is not None and isinstance(field.default, BaseModel)
         if field is None or (nested and not section):
             known = [FILE_VARIABLE, *(PREFIX + one.upper() for one in Settings.model_fields)]
             raise SettingsError(
@@ -239,7 +359,7 @@ def _check_variables() -> None:
         if section and not nested and not _is_object(value):
             part = next(iter(type(field.default).model_fields)).upper()
             raise SettingsError(
-                f"{variable}: {value[:MAX_SHOWN]!r} is no JSON object; set its parts, for example "
+                f"{variable}: is no JSON object; set its parts, for example "
                 f"{variable}{NESTED}{part}"
             )
 

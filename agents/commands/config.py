@@ -7,7 +7,7 @@ import json
 import click
 
 from wanglou.agents.commands.shared import settings_with
-from wanglou.agents.settings import settings_file
+from wanglou.agents.settings import BrokerSettings, settings_file
 from wanglou.agents.step3_sentiment import load_model
 
 
@@ -26,6 +26,7 @@ def check() -> None:
     rules = settings.load_rules()
     load_model(settings.model)
     click.echo(f"settings    {settings_file() or 'defaults and environment'}")
+    click.echo(f"broker      {_described(settings.broker)}")
     click.echo(f"watch list  {len(rules.watchlist.institutions)} institutions")
     click.echo(f"taxonomy    {len(rules.taxonomy.topics)} risk topics")
     click.echo(f"risk        {settings.rules.risk}")
@@ -39,3 +40,8 @@ def check() -> None:
 def show() -> None:
     """Print the settings in force as JSON; secrets are hidden."""
     click.echo(json.dumps(settings_with().model_dump(mode="json"), indent=2, ensure_ascii=False))
+
+
+def _described(broker: BrokerSettings) -> str:
+    user = "" if broker.username is None else f", {broker.sasl_mechanism} as {broker.username!r}"
+    return f"{broker.url}, {broker.security}{user}"

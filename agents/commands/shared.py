@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
@@ -10,10 +11,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wanglou.agents.access import AccessDenied, check_access, names_a_client
+from wanglou.agents.acls import COMMANDS, Grant, agent_grants
+from wanglou.agents.certificates import CertificateError
+from wanglou.agents.changelog import StateError
+from wanglou.agents.connection import explain_connection
+from wanglou.agents.dead_letter_limit import TooManyDeadLetters
 from wanglou.agents.embedded_broker import EmbeddedBrokerError
 from wanglou.agents.kafka import TopicProblem
 from wanglou.agents.settings import Settings, SettingsError, load_settings
@@ -35,20 +47,31 @@ class ExitCode(IntEnum):
     SETTINGS = 3
     BROKER = 4
     TOPICS = 5
+    DEAD_LETTERS = 6
+    STATE = 7
 
 
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 failed, or found something · 2 wrong usage ·
-            3 settings or rules are wrong · 4 broker cannot be reached ·
-            5 topics do not fit"""
+            3 settings or rules are wrong · 4 broker cannot be reached, or
+            refuses · 5 topics do not fit · 6 too many dead letters ·
+            7 state of another release · 70 stuck"""
 """Ends the help of every command."""
 
 
+class BrokerProblem(RuntimeError):
+    """There is no connection to the broker; the message says why, and how to repair it."""
+
+
 def _exit_code(error: Exception) -> ExitCode | None:
-    if isinstance(error, (SettingsError, RulesError, ModelError)):
+    if isinstance(error, (SettingsError, CertificateError, RulesError, ModelError)):
         return ExitCode.SETTINGS
-    if isinstance(error, (KafkaError, EmbeddedBrokerError)):
+    if isinstance(error, (KafkaError, BrokerProblem, AccessDenied, EmbeddedBrokerError)):
         return ExitCode.BROKER
+    if isinstance(error, TooManyDeadLetters):
+        return ExitCode.DEAD_LETTERS
+    if isinstance(error, StateError):
+        return ExitCode.STATE
     if isinstance(error, TopicProblem):
         return ExitCode.TOPICS
     return None
@@ -60,6 +83,8 @@ def _explain(error: Exception) -> str:
             f"the broker cannot be reached: {error}. Is it running there? "
             "Its address is --broker, WANGLOU_BROKER__URL or broker.url in the settings file"
         )
+    if isinstance(error, (TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
+        return f"an ACL is missing: {error}. All that are needed: wanglou topics acls"
     return str(error)
 
 
@@ -80,12 +105,38 @@ class Cli(click.Group):
 
 
 def broker_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option ``--broker``."""
+    """The option ``--broker``.
+
+    A client that the broker knows by name has its ACLs checked first (``AccessDenied``); why there
+    is no connection is found out (``BrokerProblem``).
+    """
+
+    @functools.wraps(command)
+    def explained(*arguments: Any, **options: Any) -> Any:
+        broker = settings_with(options["broker"]).broker
+        try:
+            if names_a_client(broker):
+                run(check_access(broker, _grants(click.get_current_context())))
+            return command(*arguments, **options)
+        except KafkaError as error:
+            problem = run(explain_connection(broker))
+            if problem is None:
+                raise
+            raise BrokerProblem(problem) from error
+
     return click.option(
         "--broker",
         metavar="HOST:PORT",
         help="Kafka's address; overrides the setting broker.url (default 127.0.0.1:9092).",
-    )(command)
+    )(explained)
+
+
+def _grants(context: click.Context) -> list[Grant]:
+    """What the present command needs on the broker."""
+    if context.info_name == "worker":
+        return [grant for agent in context.params["agents"] for grant in agent_grants(agent)]
+    path = context.command_path.removeprefix(context.find_root().command_path).strip()
+    return list(COMMANDS[path])
 
 
 def settings_with(broker: str | None = None, **overrides: Any) -> Settings:

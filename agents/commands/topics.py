@@ -1,10 +1,13 @@
-"""wanglou topics create | check | list"""
+"""wanglou topics create | check | list | acls"""
 
 from __future__ import annotations
+
+import json
 
 import click
 from rich.table import Column, Table
 
+from wanglou.agents import acls as access_lists
 from wanglou.agents import topic_admin
 from wanglou.agents.commands.shared import broker_option, console, run, settings_with
 from wanglou.agents.kafka import TopicProblem, partition_counts
@@ -13,7 +16,7 @@ from wanglou.schemas.topics import TOPICS
 
 @click.group()
 def topics() -> None:
-    """Create, check and list the Kafka topics."""
+    """Create, check and list the Kafka topics, and their ACLs."""
 
 
 @topics.command()
@@ -57,3 +60,46 @@ def list_topics() -> None:
             topic.description,
         )
     console().print(table)
+
+
+@topics.command()
+@click.option(
+    "--principal-prefix",
+    default="User:wanglou-",
+    show_default=True,
+    help="Comes before agent, collector, operator and consumer.",
+)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["text", "kafka", "json"]),
+    default="text",
+    show_default=True,
+    help="A table, commands for Kafka's kafka-acls.sh, or ACL bindings.",
+)
+def acls(principal_prefix: str, layout: str) -> None:
+    """Show the least access that each principal needs.
+
+    Needs no broker.
+
+    \b
+    collector   sends raw mentions (wanglou replay, your collectors)
+    operator    wanglou topics, watch and dlq
+    consumer    reads events and alerts, in groups that begin with
+                wanglou-consumer
+    The others are the agents: the user that a worker runs as needs what
+    its agents need. The commands take the broker's address from the
+    settings, and from admin.properties how an administrator connects.
+    """
+    if layout == "kafka":
+        url = settings_with().broker.url
+        click.echo("\n".join(access_lists.as_commands(principal_prefix, url)))
+    elif layout == "json":
+        click.echo(json.dumps(access_lists.as_objects(principal_prefix), indent=2))
+    else:
+        table = Table(Column("principal", no_wrap=True), "operation", Column("on", no_wrap=True))
+        for name, grants in access_lists.principals().items():
+            for grant in grants:
+                resource = f"{grant.resource} {grant.name}{'*' if grant.prefixed else ''}"
+                table.add_row(f"{principal_prefix}{name}", grant.operation, resource)
+        console().print(table)
