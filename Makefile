@@ -1,20 +1,34 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make install only the virtual environment
+# On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
+# make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
+# make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
+FAULTS ?= 100
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/training models/weights schemas schemas/generated deploy deploy/demo
 
-.PHONY: demo test check bench install lock clean
+.PHONY: demo test test-kafka chaos recovery check bench install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
 
 test: install
 	$(BIN)/pytest
+
+test-kafka: install
+	$(BIN)/pytest -m kafka -rs --durations=0 tests/kafka
+
+chaos: install
+	$(BIN)/python tests/kafka/chaos.py --faults $(FAULTS) --seed $(SEED)
+
+recovery: install
+	$(BIN)/python tests/kafka/recovery.py
 
 check: install
 	$(BIN)/ruff check .
@@ -25,6 +39,7 @@ check: install
 
 bench: install
 	$(BIN)/python tests/bench_model.py
+	$(BIN)/python tests/kafka/bench_state.py
 
 install: $(VENV)/linked
 
