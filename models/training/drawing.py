@@ -57,10 +57,13 @@ class Drawer:
             [Passage(row.text, (row.institution,) if row.institution else ()) for row in examples]
         )
 
-    def batches(self, epoch: int, pieces: int) -> list[list[Item]]:
-        """The batches of an epoch, in random order: texts of similar length, ``pieces`` in all."""
+    def batches(self, epoch: int, pieces: int, unlabelled: bool = False) -> list[list[Item]]:
+        """The batches of an epoch, in random order: texts of similar length, ``pieces`` in all.
+
+        Texts without a label take part only where a teacher has labelled them, ``unlabelled``.
+        """
         generator = random.Random(f"{self._recipe.seed} {epoch}")
-        items = [self._item(number, generator) for number in self._draw(generator)]
+        items = [self._item(number, generator) for number in self._draw(generator, unlabelled)]
         batches = [
             batch
             for start in range(0, len(items), POOL)
@@ -76,10 +79,11 @@ class Drawer:
             if example.institution is not None:
                 yield self._as(number, marked=False)
 
-    def _draw(self, generator: random.Random) -> list[int]:
+    def _draw(self, generator: random.Random, unlabelled: bool) -> list[int]:
         by_source: defaultdict[str, list[int]] = defaultdict(list)
         for number, example in enumerate(self._examples):
-            by_source[example.source].append(number)
+            if unlabelled or example.labels:
+                by_source[example.source].append(number)
         drawn: list[int] = []
         for source, numbers in by_source.items():
             rows = self._shares.get(source, Share()).rows

@@ -88,7 +88,9 @@ class StageRun:
         saved = time.monotonic()
         losses: deque[float] = deque(maxlen=RECENT)
         for epoch in range(1, stage.epochs + 1):
-            batches = self._drawer.batches(epoch, stage.batch_pieces)
+            batches = self._drawer.batches(
+                epoch, stage.batch_pieces, unlabelled=stage.distillation is not None
+            )
             steps = len(batches) * stage.epochs  # epochs are of one length, but for a batch or two
             if self._step >= done + len(batches):
                 done += len(batches)

@@ -83,7 +83,7 @@ def test_no_batch_is_beyond_the_budget_but_a_single_text(
     pieces: PieceEncoder, lengths: list[int], budget: int
 ) -> None:
     examples = [Example("天" * length, "论坛") for length in lengths]
-    batches = drawer(pieces, examples).batches(1, budget)
+    batches = drawer(pieces, examples).batches(1, budget, unlabelled=True)
     assert sum(map(len, batches)) == len(lengths)
     for batch in batches:
         assert padded_length(batch) == max(len(item.window.ids) for item in batch) + SPECIAL
@@ -91,9 +91,19 @@ def test_no_batch_is_beyond_the_budget_but_a_single_text(
         assert len(batch) == 1 or padded_length(batch) * len(batch) <= budget
 
 
+def test_texts_without_a_label_wait_for_a_teacher(pieces: PieceEncoder) -> None:
+    examples = [Example("天", "论坛"), Example("地", "论坛", {"polarity": 1})]
+    plain, taught = (
+        [item.text for batch in drawer(pieces, examples).batches(1, BUDGET, on) for item in batch]
+        for on in (False, True)
+    )
+    assert plain == ["地"]
+    assert sorted(taught) == ["地", "天"]
+
+
 def test_texts_of_a_batch_are_of_similar_length(pieces: PieceEncoder) -> None:
     examples = [Example("天" * length, "论坛") for length in [2, 20] * 100]
-    batches = drawer(pieces, examples).batches(1, BUDGET)
+    batches = drawer(pieces, examples).batches(1, BUDGET, unlabelled=True)
     alike = [len({len(item.window.ids) for item in batch}) == 1 for batch in batches]
     assert alike.count(False) <= 1
 
