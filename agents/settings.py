@@ -204,7 +204,11 @@ class ModelSettings(_Section):
 
     enabled: bool = Field(True, description="False calls every text neutral: to measure the rest.")
     path: Path = Field(WEIGHTS, description="Folder with a transformers configuration and weights.")
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="auto is bfloat16 on a CPU with instructions for it, else float32; "
+        "probabilities differ by up to .01, so name one where the workers' CPUs differ.",
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )

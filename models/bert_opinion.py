@@ -22,6 +22,7 @@ from wanglou.models.network import (
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, window_start
+from wanglou.models.precision import computes_bfloat16
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
 LENGTH_STEP = 16
@@ -42,7 +43,8 @@ windows was no better than one (.859, .858)."""
 DECIMALS = 4
 """Digits of a probability."""
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
+"""``auto`` is bfloat16 on a CPU that has instructions for it, else float32."""
 
 
 class BertOpinion:
@@ -57,7 +59,7 @@ class BertOpinion:
         self,
         folder: Path,
         *,
-        precision: Precision = "bfloat16",
+        precision: Precision = "auto",
         threads: int = 1,
         long_texts: LongTexts = "name",
     ) -> None:
@@ -70,7 +72,7 @@ class BertOpinion:
         self._seek = long_texts == "name"
         self._pieces: int = config["pieces"]
         self._temperatures: dict[str, float] = config["temperatures"]
-        self._network = load_network(folder, getattr(torch, precision))
+        self._network = load_network(folder, _dtype(precision))
         self._cache: OrderedDict[Passage, Opinion] = OrderedDict()
 
     def read(self, passages: Sequence[Passage]) -> list[Opinion]:
@@ -122,6 +124,13 @@ class BertOpinion:
             head: (values[: len(parts)].float() / self._temperatures[head]).softmax(dim=1)
             for head, values in logits.items()
         }
+
+
+def _dtype(precision: Precision) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if computes_bfloat16("cpu") else torch.float32
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
 
 
 def rows_of(length: int) -> int:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from wanglou.models.network import OpinionNetwork
 from wanglou.models.pieces import stack
+from wanglou.models.precision import fast_autocast
 from wanglou.models.training.checkpoint import load_checkpoint, save_checkpoint
 from wanglou.models.training.drawing import Drawer, Item, padded_length
 from wanglou.models.training.measuring import HeldOut
@@ -149,7 +150,7 @@ class StageRun:
             return 0.0
         device = self._machine.device
         inputs = stack([item.window for item in items], padded_length(items))
-        with torch.autocast(device.type, torch.bfloat16):
+        with fast_autocast(device):
             logits = network(**{name: tensor.to(device) for name, tensor in inputs.items()})
         loss = hard_loss(logits, items, self._weights, self._stage.label_smoothing)
         if (distillation := self._stage.distillation) is not None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from wanglou.models.network import HEADS, OpinionNetwork
 from wanglou.models.pieces import stack
+from wanglou.models.precision import fast_autocast
 from wanglou.models.training.drawing import Item, padded_length
 
 BATCH = 32
@@ -33,7 +34,7 @@ def predict(
     def forward(numbers: list[int]) -> Tensor:
         chosen = [items[number] for number in numbers]
         inputs = stack([item.window for item in chosen], padded_length(chosen))
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        with torch.inference_mode(), fast_autocast(device):
             logits = network(**{name: tensor.to(device) for name, tensor in inputs.items()})
         return torch.cat([logits[head].float().cpu() for head in HEADS], dim=1)
 

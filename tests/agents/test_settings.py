@@ -135,7 +135,7 @@ def test_several_brokers_may_be_named() -> None:
         ("TOPICS__PARTITIONS", "four", "topics.partitions", "integer"),
         ("TOPICS__REPLICATION_FACTOR", "10", "topics.replication_factor", "equal to 9"),
         ("MODEL__ENABLED", "perhaps", "model.enabled", "boolean"),
-        ("MODEL__PRECISION", "int8", "model.precision", "'float32' or 'bfloat16'"),
+        ("MODEL__PRECISION", "int8", "model.precision", "'auto', 'float32' or 'bfloat16'"),
         ("MODEL__THREADS", "0", "model.threads", "greater than or equal to 1"),
         ("MODEL__LONG_TEXTS", "tail", "model.long_texts", "'name' or 'head'"),
         ("WORKER__PORT", "65536", "worker.port", "equal to 65535"),
