@@ -81,7 +81,8 @@ class WorkerApp:
             try:
                 producer = await self._started_producer()
                 assigned = partial(self._partitions_of, stage.source)
-                await StageLoop(stage, producer, self._settings.worker, assigned).run(stream)
+                linger_seconds = self._settings.worker.linger_seconds
+                await StageLoop(stage, producer, linger_seconds, assigned).run(stream)
             except Exception as error:
                 # Nothing of the batch is acknowledged: the next worker reads it again.
                 logger.exception("agent %s cannot go on, the worker stops", stage.name)

@@ -21,7 +21,6 @@ from aiokafka import AIOKafkaProducer
 from wanglou.agents.dead_letter_limit import Outcome
 from wanglou.agents.kafka import Message, send_all
 from wanglou.agents.record import Emission, Record, Rejected
-from wanglou.agents.settings import WorkerSettings
 from wanglou.agents.stage import Stage
 from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.dead_letter import Reason
@@ -37,21 +36,21 @@ Inbox = asyncio.Queue[Event]
 
 
 async def micro_batches(
-    stream: faust.StreamT[bytes], settings: WorkerSettings, wake_seconds: float
+    stream: faust.StreamT[bytes], most: int, linger_seconds: float, wake_seconds: float
 ) -> AsyncIterator[list[Event]]:
-    """Events as they come, at most ``batch_messages`` together; a small batch waits ``linger``.
+    """Events as they come, at most ``most`` together; a small batch waits ``linger_seconds``.
 
     Unlike ``stream.take`` it acknowledges nothing by itself. An empty batch comes when nothing
     came for ``wake_seconds``.
     """
-    inbox: Inbox = asyncio.Queue(settings.batch_messages)
+    inbox: Inbox = asyncio.Queue(most)
     pump = asyncio.create_task(_pump(stream, inbox))
     try:
         while not (pump.done() and inbox.empty()):
             batch = await _first_event(inbox, pump, wake_seconds)
             if batch and inbox.empty():
-                await asyncio.sleep(settings.linger_seconds)
-            while not inbox.empty() and len(batch) < settings.batch_messages:
+                await asyncio.sleep(linger_seconds)
+            while not inbox.empty() and len(batch) < most:
                 batch.append(inbox.get_nowait())
             yield batch
         pump.result()
@@ -83,12 +82,12 @@ class StageLoop:
         self,
         stage: Stage,  # type: ignore[type-arg]  # any step over any state
         producer: AIOKafkaProducer,
-        settings: WorkerSettings,
+        linger_seconds: float,
         assigned: Callable[[], Iterable[int]],
     ) -> None:
         self._stage = stage
         self._producer = producer
-        self._settings = settings
+        self._linger_seconds = linger_seconds
         self._assigned = assigned
         self._metrics = stage.metrics
         self._outstanding: defaultdict[int, deque[Event]] = defaultdict(deque)
@@ -98,7 +97,9 @@ class StageLoop:
         """Process the stream for as long as the worker lives."""
         stream = stream.noack()  # type: ignore[attr-defined]  # Faust's interface leaves it out
         try:
-            async for events in micro_batches(stream, self._settings, PATROL_SECONDS):
+            async for events in micro_batches(
+                stream, self._stage.batch_messages, self._linger_seconds, PATROL_SECONDS
+            ):
                 self._forget_others()
                 last, letters = await self._take(event for event in events if is_current(event))
                 complete = False
@@ -134,8 +135,8 @@ class StageLoop:
     async def _carry_out(self, last: dict[int, Record], letters: list[Emission]) -> bool:
         """Process what has its turn, at most a batch; True if that was all there is."""
         stage, started = self._stage, time.perf_counter()
-        records = stage.release(self._settings.batch_messages)
-        complete = len(records) < self._settings.batch_messages
+        records = stage.release(stage.batch_messages)
+        complete = len(records) < stage.batch_messages
         emissions = letters + await stage.process(records)
         for record in last.values():  # before the mark is written, which tells that it was done
             emissions += stage.close_partition(record)

@@ -212,6 +212,9 @@ class ModelSettings(_Section):
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )
+    batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        256, description="As worker.batch_messages, of sentiment: with less, forwards are not full."
+    )
     long_texts: Literal["name", "head"] = Field(
         "name",
         description="Read a text over 128 pieces around the institution's name, or its head.",
@@ -224,7 +227,7 @@ class WorkerSettings(_Section):
     host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
     port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 6066
     batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        256, description="Most messages of a micro-batch."
+        64, description="Most messages of a micro-batch: what an agent may repeat after a crash."
     )
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="How long a micro-batch waits for more messages."

@@ -62,7 +62,8 @@ class Partition(Generic[S, V]):
 class Stage(ABC, Generic[S, V]):
     """One agent: reads ``source``, and makes emissions of what it reads with its step.
 
-    ``counts`` are the partitions of all topics, by name.
+    ``counts`` are the partitions of all topics, by name; ``batch_messages`` is the most that it
+    processes at once.
     """
 
     name: ClassVar[str]
@@ -80,8 +81,10 @@ class Stage(ABC, Generic[S, V]):
         changelog: Changelog[V],
         counts: Mapping[str, int],
         limits: DeadLetterLimits,
+        batch_messages: int,
     ) -> None:
         self.metrics = metrics
+        self.batch_messages = batch_messages
         self.limit = DeadLetterLimit(
             self.name, self.source.name, limits, from_outside=self.upstream is None
         )

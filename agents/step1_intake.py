@@ -30,7 +30,9 @@ class Intake(RecordStage[IntakeStep, Thread]):
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
     ) -> None:
         changelog = Changelog(INTAKE_STATE, Thread, settings.broker)
-        super().__init__(metrics, changelog, counts, settings.dead_letters)
+        super().__init__(
+            metrics, changelog, counts, settings.dead_letters, settings.worker.batch_messages
+        )
         self._rules = rules
         self._author_key = settings.load_author_key()
 

@@ -31,7 +31,9 @@ class Dedupe(RecordStage[DedupeStep, Seen]):
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
     ) -> None:
         changelog = Changelog(DEDUPE_STATE, Seen, settings.broker)
-        super().__init__(metrics, changelog, counts, settings.dead_letters)
+        super().__init__(
+            metrics, changelog, counts, settings.dead_letters, settings.worker.batch_messages
+        )
         self._rules = rules
 
     def new_state(self) -> KeyedState[Seen]:

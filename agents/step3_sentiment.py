@@ -51,7 +51,9 @@ class Sentiment(Stage[None, None]):
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
     ) -> None:
         changelog = Changelog(SENTIMENT_STATE, type(None), settings.broker)
-        super().__init__(metrics, changelog, counts, settings.dead_letters)
+        super().__init__(
+            metrics, changelog, counts, settings.dead_letters, settings.model.batch_messages
+        )
         self._step = ScoringStep(rules.watchlist, rules.taxonomy, load_model(settings.model))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 

@@ -46,7 +46,9 @@ class Risk(RecordStage[RiskStep, EventState]):
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
     ) -> None:
         changelog = Changelog(RISK_STATE, EventState, settings.broker)
-        super().__init__(metrics, changelog, counts, settings.dead_letters)
+        super().__init__(
+            metrics, changelog, counts, settings.dead_letters, settings.worker.batch_messages
+        )
         self._rules = rules
         self._counted: list[datetime] = []
 

@@ -76,7 +76,6 @@ class World:
     """A source partition, what was written so far, and the workers that come and go."""
 
     log: list[Message]
-    settings: Settings
     producer: Any
     make_stage: MakeStage
     committed: int = 0
@@ -93,10 +92,9 @@ class World:
 
     async def _run_worker(self) -> bool:
         stream = Stream(self.log, self.committed)
-        worker = self.settings.worker.model_copy(
-            update={"batch_messages": BATCH, "linger_seconds": 0}
-        )
-        loop = StageLoop(self.make_stage(), self.producer, worker, lambda: [0])
+        stage = self.make_stage()
+        stage.batch_messages = BATCH
+        loop = StageLoop(stage, self.producer, 0, lambda: [0])
         try:
             await loop.run(stream)  # type: ignore[arg-type]  # a stand-in
         except Crash:
@@ -244,13 +242,11 @@ async def logs(
 
 
 @pytest.fixture
-def make_world(
-    producer: Any, producer_topics: None, settings: Settings, make_stage: MakeStage
-) -> MakeWorld:
+def make_world(producer: Any, producer_topics: None, make_stage: MakeStage) -> MakeWorld:
     def make(agent: type[Any], log: list[Message], partitions: int = 1) -> World:
         producer.sent.clear()
         producer.headers.clear()
-        return World(log, settings, producer, partial(make_stage, agent, partitions))
+        return World(log, producer, partial(make_stage, agent, partitions))
 
     return make
 

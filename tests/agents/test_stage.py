@@ -61,7 +61,7 @@ class Echo(Stage[None, None]):
 @pytest.fixture
 def stage(metrics: Metrics, settings: Settings) -> Echo:
     changelog = Changelog(SENTIMENT_STATE, type(None), settings.broker)
-    return Echo(metrics, changelog, counts(), DeadLetterLimits())
+    return Echo(metrics, changelog, counts(), DeadLetterLimits(), 64)
 
 
 def letter(emission: Emission) -> DeadLetter:
