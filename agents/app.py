@@ -60,6 +60,7 @@ class WorkerApp:
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._loops: list[StageLoop] = []
         self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
         self.faust = _new_app(settings)
         for stage in stages:
@@ -69,6 +70,7 @@ class WorkerApp:
         self._detector = StuckDetector(self._readings, settings.stuck, on_count=metrics.stuck.set)
         self.faust.task(self._watch_progress)
         self._add_pages()
+        self.faust.on_partitions_revoked.connect(self._on_revoked)  # type: ignore[arg-type]
         self.faust.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
         self.faust.on_before_shutdown.connect(self._on_shutdown)
 
@@ -81,8 +83,9 @@ class WorkerApp:
             try:
                 producer = await self._started_producer()
                 assigned = partial(self._partitions_of, stage.source)
-                linger_seconds = self._settings.worker.linger_seconds
-                await StageLoop(stage, producer, linger_seconds, assigned).run(stream)
+                loop = StageLoop(stage, producer, self._settings.worker.linger_seconds, assigned)
+                self._loops.append(loop)
+                await loop.run(stream)
             except Exception as error:
                 # Nothing of the batch is acknowledged: the next worker reads it again.
                 logger.exception("agent %s cannot go on, the worker stops", stage.name)
@@ -142,13 +145,28 @@ class WorkerApp:
         return self._producer
 
     async def _on_shutdown(self, *args: object, **kwargs: object) -> None:
+        """Faust reads nothing more, but has not cancelled the agents yet; afterwards it commits."""
+        await self._end_batches(self._settings.worker.drain_seconds)
         if self._producer is not None:
             await self._producer.stop()
+
+    async def _end_batches(self, seconds: float) -> None:
+        """Let the batches in work end, so that the next owner of a partition repeats nothing."""
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(loop.gate.close() for loop in self._loops))
+        except TimeoutError:
+            logger.warning("batches did not end within %g s: the next worker repeats them", seconds)
+
+    async def _on_revoked(self, app: faust.App, revoked: Iterable[TP], **kwargs: object) -> None:
+        await self._end_batches(self._settings.broker.session_timeout_seconds / 2)
 
     async def _on_assigned(self, app: faust.App, assigned: Iterable[TP], **kwargs: object) -> None:
         for topic, partitions in self._assigned.items():
             partitions.clear()
             partitions.update(tp.partition for tp in assigned if tp.topic == topic)
+        for loop in self._loops:
+            loop.gate.open()
 
     def _measure_lag(self) -> None:
         consumer = self.faust.consumer

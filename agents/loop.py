@@ -19,6 +19,7 @@ import faust
 from aiokafka import AIOKafkaProducer
 
 from wanglou.agents.dead_letter_limit import Outcome
+from wanglou.agents.gate import Gate
 from wanglou.agents.kafka import Message, send_all
 from wanglou.agents.record import Emission, Record, Rejected
 from wanglou.agents.stage import Stage
@@ -92,6 +93,8 @@ class StageLoop:
         self._metrics = stage.metrics
         self._outstanding: defaultdict[int, deque[Event]] = defaultdict(deque)
         self._patrolled = time.monotonic()
+        self.gate = Gate()
+        """Each batch passes through it, from reading to acknowledging."""
 
     async def run(self, stream: faust.StreamT[bytes]) -> None:
         """Process the stream for as long as the worker lives."""
@@ -100,23 +103,32 @@ class StageLoop:
             async for events in micro_batches(
                 stream, self._stage.batch_messages, self._linger_seconds, PATROL_SECONDS
             ):
-                self._forget_others()
-                last, letters = await self._take(event for event in events if is_current(event))
-                complete = False
-                while not complete:
-                    complete = await self._carry_out(last, letters)
-                    await self._acknowledge(stream)
-                    letters = []
+                await self._take_turns(stream, events)
                 await self._patrol()
         except BaseException:
             self._stage.discard()
             raise
 
-    def _forget_others(self) -> None:
+    async def _take_turns(self, stream: faust.StreamT[bytes], events: list[Event]) -> None:
+        """Take in events, and process in batches all that then has its turn."""
+        last: dict[int, Record] = {}
+        complete = False
+        while not complete:
+            async with self.gate:
+                kept = self._forget_others()
+                read, letters = await self._take(event for event in events if is_current(event))
+                last = {number: one for number, one in last.items() if number in kept} | read
+                complete = await self._carry_out(last, letters)
+                await self._acknowledge(stream)
+            events = []
+
+    def _forget_others(self) -> set[int]:
+        """Forget the partitions that another worker has now; those that are kept."""
         kept = set(self._assigned())
         self._stage.keep(kept)
         for partition in self._outstanding.keys() - kept:
             del self._outstanding[partition]
+        return kept
 
     async def _take(self, events: Iterable[Event]) -> tuple[dict[int, Record], list[Emission]]:
         """Read events into their partitions; the last of each, and dead letters."""

@@ -232,6 +232,9 @@ class WorkerSettings(_Section):
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="How long a micro-batch waits for more messages."
     )
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
+        20.0, description="How long batches in work may take to end after SIGTERM."
+    )
     idle_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
         1.0, description="A raw partition silent for this long no longer holds up the others."
     )

@@ -179,6 +179,26 @@ async def test_a_killed_worker_loses_and_repeats_nothing_in_effect(cluster: Clus
     assert second.stop() == 0
 
 
+async def test_a_stopped_worker_ends_its_batches_so_that_nothing_is_written_twice(
+    cluster: Cluster,
+) -> None:
+    first = cluster.start_worker()
+    first.wait_ready(READY_SECONDS)
+    values = stream(None)
+    await cluster.send(values)
+    while first.metric("wanglou_messages_in_total", agent="sentiment") < 500:
+        assert first.process.poll() is None, first.log_tail()
+    assert first.stop() == 0
+    written = len(await cluster.records(SCORED))
+    cluster.start_worker()
+    await cluster.drained()
+    assert 0 < written < len(await cluster.records(SCORED))
+    expected = backtest(values, partitions=4).result.counts
+    for topic, count in ((ACCEPTED, "accepted"), (DEDUPED, "scored"), (SCORED, "scored")):
+        ids = [dict(one.headers)["ce_id"] for one in await cluster.records(topic)]
+        assert len(ids) == len(set(ids)) == expected[count], topic.short_name
+
+
 async def test_bad_messages_cost_nothing_else(cluster: Cluster) -> None:
     cluster.start_worker().wait_ready(READY_SECONDS)
     good = mention("a", "和兴银行手机银行又崩了,转账一直失败")
