@@ -13,6 +13,8 @@ from load import Chapter
 from poison import Poison, new_poison, no_poison
 from real_kafka import Kafka, RealKafka
 
+from wanglou.agents.worker_process import WorkerProcess
+
 BROKER_FREEZE_SECONDS = 20.0
 WORKER_FREEZE_SECONDS = SESSION_SECONDS + 4.0
 GUEST_MESSAGES = 200
@@ -47,9 +49,24 @@ async def worker_killed(scene: Scene) -> None:
 
 async def worker_stopped(scene: Scene) -> None:
     """SIGTERM to one of two workers, as in a rolling restart."""
-    code = await scene.fleet.stop(scene.random.choice(scene.fleet.workers))
+    await _stop(scene, scene.random.choice(scene.fleet.workers))
+
+
+async def _stop(scene: Scene, worker: WorkerProcess) -> None:
+    code = await scene.fleet.stop(worker)
     if code != SIGTERM_EXIT:
         scene.notes.append(f"SIGTERM: exit code {code}")
+
+
+async def rolling_restart(scene: Scene) -> None:
+    """Three workers, each of which is stopped and replaced; then the third leaves."""
+    scene.fleet.start()
+    await scene.fleet.ready()
+    for worker in list(scene.fleet.workers):
+        await _stop(scene, worker)
+        scene.fleet.start()
+        await scene.fleet.ready()
+    await _stop(scene, scene.fleet.workers[-1])
 
 
 async def worker_joins_and_leaves(scene: Scene) -> None:
@@ -60,9 +77,7 @@ async def worker_joins_and_leaves(scene: Scene) -> None:
         if await asyncio.to_thread(guest.metric, "wanglou_messages_in_total") >= GUEST_MESSAGES:
             break
         await scene.flow.go_on()
-    code = await scene.fleet.stop(guest)
-    if code != SIGTERM_EXIT:
-        scene.notes.append(f"SIGTERM: exit code {code}")
+    await _stop(scene, guest)
 
 
 async def worker_frozen(scene: Scene) -> None:
@@ -119,6 +134,8 @@ class Fault:
     name: str
     strike: Callable[[Scene], Awaitable[None]]
     breaks_broker: bool = False
+    is_orderly: bool = False
+    """Nobody is killed: no alert may be written twice."""
     poison: Callable[[Chapter], Poison] = no_poison
 
 
@@ -126,8 +143,9 @@ UNDISTURBED = Fault("undisturbed", nothing)
 
 FAULTS = (
     Fault("worker SIGKILL", worker_killed),
-    Fault("worker SIGTERM", worker_stopped),
-    Fault("worker joins, leaves", worker_joins_and_leaves),
+    Fault("worker SIGTERM", worker_stopped, is_orderly=True),
+    Fault("rolling restart", rolling_restart, is_orderly=True),
+    Fault("worker joins, leaves", worker_joins_and_leaves, is_orderly=True),
     Fault("worker frozen", worker_frozen),
     Fault("empty disks", empty_disks),
     Fault("broker SIGTERM", broker_stopped, breaks_broker=True),

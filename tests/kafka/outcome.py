@@ -155,9 +155,10 @@ class Found:
         finally:
             await reader.stop()
 
-    def repeats(self) -> int:
-        """Messages that stand in a topic again."""
-        return sum(copies.total() - len(copies) for copies in self.copies.values())
+    def repeats(self, *topics: Topic) -> int:
+        """Messages that stand again in one of these topics, by default in any."""
+        counted = [self.copies[topic.short_name] for topic in topics or WRITTEN]
+        return sum(copies.total() - len(copies) for copies in counted)
 
     def total(self) -> int:
         """Messages of all topics."""

@@ -25,7 +25,7 @@ from wanglou.agents.kafka import new_admin, partition_counts, start_producer
 from wanglou.agents.replay import Replay, read_lines
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcessError
-from wanglou.schemas.topics import TOPICS
+from wanglou.schemas.topics import ALERTS, TOPICS
 
 PARTITIONS = 4
 MOST_REPEATS = 500
@@ -89,6 +89,7 @@ class Cluster:
         poison = fault.poison(chapter)
         self._poison.append(poison)
         before = self.found.repeats(), self.found.total()
+        alerts_before = self.found.repeats(ALERTS)
         async with Flow(self._broker) as flow:
             scene = Scene(self._kafka, self.fleet, flow, random)
             problems = scene.notes
@@ -115,6 +116,9 @@ class Cluster:
             problems.append(f"{standstill.place} {STOOD_STILL} for {standstill.seconds:.1f} s")
         if repeats > MOST_REPEATS:
             problems.append(f"{repeats} repeats on the wire")
+        alerts = self.found.repeats(ALERTS) - alerts_before
+        if fault.is_orderly and alerts:
+            problems.append(f"{alerts} alerts were written again")
         problems += [f"lost: {one}" for one in differs.lost[:SHOWN]]
         problems += [f"wrong: {one}" for one in differs.wrong[:SHOWN]]
         if problems:
