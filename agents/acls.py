@@ -59,7 +59,7 @@ def agent_grants(agent: str) -> tuple[Grant, ...]:
     the group may have to assign the partitions of all.
     """
     stage = STAGES[agent]
-    reads = _on("READ", (stage.source, stage.state_topic))
+    reads = _on("READ", (stage.source, stage.state_topic, *stage.follows))
     writes = _on("WRITE", (*stage.writes, stage.state_topic))
     return tuple(sorted({ALL_TOPICS, Grant("group", APP_ID, "READ"), *reads, *writes}))
 

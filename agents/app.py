@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ from wanglou.agents.step2_dedupe import Dedupe
 from wanglou.agents.step3_sentiment import Sentiment
 from wanglou.agents.step4_risk import Risk
 from wanglou.agents.stuck import StuckDetector
+from wanglou.agents.window import follow_last_agent
+from wanglou.models.order import Position
 from wanglou.schemas.topics import RAW, Topic
 
 logger = logging.getLogger(__name__)
@@ -44,7 +47,6 @@ STAGES: Mapping[str, type[Intake] | type[Dedupe] | type[Sentiment] | type[Risk]]
     stage.name: stage for stage in (Intake, Dedupe, Sentiment, Risk)
 }
 """All agents, in the order in which data flows."""
-
 MAX_POLL_RECORDS = 500
 BUFFERED_EVENTS = 1024
 COMMIT_SECONDS = 1.0
@@ -61,12 +63,14 @@ class WorkerApp:
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._loops: list[StageLoop] = []
+        self._held: defaultdict[str, set[int]] = defaultdict(set)
         self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
         self.faust = _new_app(settings)
         for stage in stages:
             self._add_agent(stage)
             if stage.source is RAW:
                 self._add_pacemaker()
+                self._add_window(stage)
         self._detector = StuckDetector(self._readings, settings.stuck, on_count=metrics.stuck.set)
         self.faust.task(self._watch_progress)
         self._add_pages()
@@ -83,7 +87,13 @@ class WorkerApp:
             try:
                 producer = await self._started_producer()
                 assigned = partial(self._partitions_of, stage.source)
-                loop = StageLoop(stage, producer, self._settings.worker.linger_seconds, assigned)
+                loop = StageLoop(
+                    stage,
+                    producer,
+                    self._settings.worker.linger_seconds,
+                    assigned,
+                    partial(self._hold_back, stage.source),
+                )
                 self._loops.append(loop)
                 await loop.run(stream)
             except Exception as error:
@@ -97,21 +107,33 @@ class WorkerApp:
 
     def _add_pacemaker(self) -> None:
         async def beat() -> None:
+            await Pacemaker(
+                self._settings.broker,
+                await self._started_producer(),
+                partial(self._partitions_of, RAW),
+                self._settings.worker.idle_seconds,
+                self._metrics,
+            ).run()
+
+        self._add_task("the pacemaker", beat)
+
+    def _add_window(self, intake: AnyStage) -> None:
+        def tell(done: Position) -> None:
+            intake.done = done
+
+        (last,) = intake.follows
+        self._add_task("the window", partial(follow_last_agent, self._settings.broker, last, tell))
+
+    def _add_task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        async def task() -> None:
             try:
-                producer = await self._started_producer()
-                await Pacemaker(
-                    self._settings.broker,
-                    producer,
-                    partial(self._partitions_of, RAW),
-                    self._settings.worker.idle_seconds,
-                    self._metrics,
-                ).run()
+                await run()
             except Exception as error:
-                logger.exception("the pacemaker cannot go on, the worker stops")
+                logger.exception("%s cannot go on, the worker stops", name)
                 await self.faust.crash(error)
                 raise
 
-        self.faust.task(beat)
+        self.faust.task(task)
 
     async def _watch_progress(self) -> None:
         async with Offsets(self._settings.broker, APP_ID) as self._offsets:
@@ -134,6 +156,18 @@ class WorkerApp:
             f"{place.topic}/{place.partition}": replace(reading, waits=waits.get(place))
             for place, reading in readings.items()
         }
+
+    def _hold_back(self, topic: Topic, full: Collection[int]) -> None:
+        """Fetch no more of these partitions, as when a stream's buffer is full; of others go on.
+
+        Not by pausing them: Faust drops what it has fetched of a partition that is paused.
+        """
+        before = self._held[topic.name]
+        for number in before - set(full):
+            self.faust.consumer.on_buffer_drop(TP(topic.name, number))
+        for number in full:  # each time: an emptied buffer lets Faust go on
+            self.faust.consumer.on_buffer_full(TP(topic.name, number))
+        self._held[topic.name] = set(full)
 
     def _partitions_of(self, topic: Topic) -> set[int]:
         return self._assigned[topic.name]
@@ -165,6 +199,7 @@ class WorkerApp:
         for topic, partitions in self._assigned.items():
             partitions.clear()
             partitions.update(tp.partition for tp in assigned if tp.topic == topic)
+        self._held.clear()  # Faust fetches of all again
         for loop in self._loops:
             loop.gate.open()
 

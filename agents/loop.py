@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 import faust
@@ -31,13 +31,19 @@ logger = logging.getLogger(__name__)
 PATROL_SECONDS = 900.0
 """Between two looks for state that was set back; well within the compaction lag."""
 
+HELD_SECONDS = 0.1
+"""Between two looks whether what is held back may go on."""
+
 Event = faust.EventT[bytes]
 Inbox = asyncio.Queue[Event]
 """Events read off the stream, for the next micro-batch; as many as one holds."""
 
 
 async def micro_batches(
-    stream: faust.StreamT[bytes], most: int, linger_seconds: float, wake_seconds: float
+    stream: faust.StreamT[bytes],
+    most: int,
+    linger_seconds: float,
+    wake_seconds: Callable[[], float],
 ) -> AsyncIterator[list[Event]]:
     """Events as they come, at most ``most`` together; a small batch waits ``linger_seconds``.
 
@@ -48,7 +54,7 @@ async def micro_batches(
     pump = asyncio.create_task(_pump(stream, inbox))
     try:
         while not (pump.done() and inbox.empty()):
-            batch = await _first_event(inbox, pump, wake_seconds)
+            batch = await _first_event(inbox, pump, wake_seconds())
             if batch and inbox.empty():
                 await asyncio.sleep(linger_seconds)
             while not inbox.empty() and len(batch) < most:
@@ -77,7 +83,11 @@ async def _first_event(inbox: Inbox, pump: asyncio.Task[None], seconds: float) -
 
 
 class StageLoop:
-    """Runs one stage over its stream. ``assigned`` tells the partitions that it has now."""
+    """Runs one stage over its stream.
+
+    ``assigned`` tells the partitions that it has now; ``hold_back`` is told after each batch of
+    which of them nothing more should be read for now.
+    """
 
     def __init__(
         self,
@@ -85,11 +95,13 @@ class StageLoop:
         producer: AIOKafkaProducer,
         linger_seconds: float,
         assigned: Callable[[], Iterable[int]],
+        hold_back: Callable[[Collection[int]], None],
     ) -> None:
         self._stage = stage
         self._producer = producer
         self._linger_seconds = linger_seconds
         self._assigned = assigned
+        self._hold_back = hold_back
         self._metrics = stage.metrics
         self._outstanding: defaultdict[int, deque[Event]] = defaultdict(deque)
         self._patrolled = time.monotonic()
@@ -101,7 +113,7 @@ class StageLoop:
         stream = stream.noack()  # type: ignore[attr-defined]  # Faust's interface leaves it out
         try:
             async for events in micro_batches(
-                stream, self._stage.batch_messages, self._linger_seconds, PATROL_SECONDS
+                stream, self._stage.batch_messages, self._linger_seconds, self._wake_seconds
             ):
                 await self._take_turns(stream, events)
                 await self._patrol()
@@ -121,6 +133,10 @@ class StageLoop:
                 complete = await self._carry_out(last, letters)
                 await self._acknowledge(stream)
             events = []
+        self._hold_back(self._stage.held())
+
+    def _wake_seconds(self) -> float:
+        return HELD_SECONDS if self._stage.held() else PATROL_SECONDS
 
     def _forget_others(self) -> set[int]:
         """Forget the partitions that another worker has now; those that are kept."""

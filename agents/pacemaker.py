@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
-from wanglou.agents.changelog import MARK_KEY, decode_mark
-from wanglou.agents.kafka import Message, end_of, new_reader, places_of, send_all
+from wanglou.agents.kafka import Message, send_all
+from wanglou.agents.marks import MarkFollower
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.record import time_at
 from wanglou.agents.settings import BrokerSettings
@@ -113,37 +113,11 @@ class Pacemaker:
 
     async def run(self) -> None:
         """Beat until cancelled."""
-        reader = new_reader(self._broker)
-        try:
-            await reader.start()
-            await self._find_clocks(reader)
+        async with MarkFollower(self._broker, INTAKE_STATE) as follower:
             while True:
-                await self._follow(reader)
+                async for partition, mark in follower.marks(self._tick):
+                    self._clocks.saw(partition, Told.by(mark.frontier), time.monotonic())
                 await self._beat()
-        finally:
-            await reader.stop()
-
-    async def _find_clocks(self, reader: AIOKafkaConsumer) -> None:
-        """Begin at the last record of each partition, which is a mark."""
-        places = await places_of(self._broker, [INTAKE_STATE.name])
-        starts = {place: max(0, await end_of(reader, place) - 1) for place in places}
-        first = await reader.beginning_offsets(places)
-        reader.assign(places)
-        for place, start in starts.items():
-            reader.seek(place, max(start, first[place]))
-
-    async def _follow(self, reader: AIOKafkaConsumer) -> None:
-        """Take in what comes until the next tick."""
-        until = time.monotonic() + self._tick
-        while (left := until - time.monotonic()) > 0:
-            batches = await reader.getmany(timeout_ms=max(1, int(left * 1000)))
-            for place, records in batches.items():
-                for record in records:
-                    if record.key == MARK_KEY:
-                        where = f"{place.topic}/{place.partition}/{record.offset}"
-                        mark, _ = decode_mark(record.value, where)
-                        told = Told.by(mark.frontier)
-                        self._clocks.saw(place.partition, told, time.monotonic())
 
     async def _beat(self) -> None:
         due = self._clocks.due(self._owned(), time.monotonic())

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from wanglou.agents.record import Record, Rejected, decode, order_of
+from wanglou.agents.window import Window
 from wanglou.models.intake import MAX_AHEAD, is_plausible, published_milliseconds
 from wanglou.models.order import Mark, Merge, Position, RawClock
 from wanglou.schemas.control import (
@@ -42,6 +43,9 @@ class Reader(Protocol):
     def settle(self) -> None:
         """Nothing more is ready: move the frontier as far as is known."""
 
+    def is_held(self) -> bool:
+        """Whether nothing more should be read: it would only wait in memory."""
+
     def waits(self, offset: int) -> bool:
         """Whether a record that was taken in has not been released."""
 
@@ -58,8 +62,9 @@ class Reader(Protocol):
 class RawReader:
     """Reads a partition of the raw topic: positions follow from what stands in it."""
 
-    def __init__(self, partition: int, mark: Mark) -> None:
+    def __init__(self, partition: int, mark: Mark, window: Window) -> None:
         self._clock = RawClock(partition, mark)
+        self._window = window
         self._ready: deque[Record] = deque()
         self._done = self._clock.mark()
 
@@ -78,15 +83,20 @@ class RawReader:
         return True
 
     def ready(self) -> Position | None:
-        return self._ready[0].position if self._ready else None
+        return self._ready[0].position if self._ready and not self._window.is_full() else None
 
     def pop(self) -> Record:
         record = self._ready.popleft()
+        self._window.let_in(record.position)
         self._done = Mark(record.position.end(), record.offset)
         return record
 
     def settle(self) -> None:
-        self._done = self._clock.mark()
+        if not self._ready:
+            self._done = self._clock.mark()
+
+    def is_held(self) -> bool:
+        return bool(self._ready) and self._window.is_full()
 
     def waits(self, offset: int) -> bool:
         return bool(self._ready) and offset >= self._ready[0].offset
@@ -131,6 +141,9 @@ class MergeReader:
 
     def settle(self) -> None:
         self._merge.settle()
+
+    def is_held(self) -> bool:
+        return False  # what it waits for stands further on
 
     def waits(self, offset: int) -> bool:
         return self._merge.waits(offset)

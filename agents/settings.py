@@ -229,6 +229,9 @@ class WorkerSettings(_Section):
     batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
         64, description="Most messages of a micro-batch: what an agent may repeat after a crash."
     )
+    window_messages: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        10_000, description="Most messages of a raw partition on their way; others wait in Kafka."
+    )
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = Field(
         0.02, description="How long a micro-batch waits for more messages."
     )

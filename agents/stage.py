@@ -22,6 +22,7 @@ from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.reading import MergeReader, RawReader, Reader
 from wanglou.agents.record import Emission, Record, Rejected, order_header, time_at
+from wanglou.agents.window import Window
 from wanglou.models.order import BEGINNING, Mark, Position
 from wanglou.models.state import KeyedState
 from wanglou.schemas.base import Contract
@@ -63,7 +64,7 @@ class Stage(ABC, Generic[S, V]):
     """One agent: reads ``source``, and makes emissions of what it reads with its step.
 
     ``counts`` are the partitions of all topics, by name; ``batch_messages`` is the most that it
-    processes at once.
+    processes at once, ``window_messages`` the most of a raw partition that are on their way.
     """
 
     name: ClassVar[str]
@@ -74,6 +75,8 @@ class Stage(ABC, Generic[S, V]):
     """Where mentions go on, each partition of which is told the watermarks."""
     writes: ClassVar[tuple[Topic, ...]]
     state_topic: ClassVar[Topic]
+    follows: ClassVar[tuple[Topic, ...]] = ()
+    """State topics of other agents whose marks it reads."""
 
     def __init__(
         self,
@@ -82,9 +85,13 @@ class Stage(ABC, Generic[S, V]):
         counts: Mapping[str, int],
         limits: DeadLetterLimits,
         batch_messages: int,
+        window_messages: int = 0,
     ) -> None:
         self.metrics = metrics
         self.batch_messages = batch_messages
+        self.window_messages = window_messages
+        self.done = BEGINNING
+        """Up to where the last agent has done everything, if anybody tells."""
         self.limit = DeadLetterLimit(
             self.name, self.source.name, limits, from_outside=self.upstream is None
         )
@@ -159,7 +166,7 @@ class Stage(ABC, Generic[S, V]):
 
     def _new_reader(self, number: int, mark: Mark) -> Reader:
         if self.upstream is None:
-            return RawReader(number, mark)
+            return RawReader(number, mark, Window(self.window_messages, lambda: self.done))
         return MergeReader(self._counts[self.upstream.name], mark)
 
     def take(self, record: Record) -> list[Emission]:
@@ -235,7 +242,7 @@ class Stage(ABC, Generic[S, V]):
                 history = self.limit.history(number)
                 messages += self._changelog.messages(number, partition.state, mark, history)
                 partition.written = mark
-                self._measure(number, partition)
+            self._measure(number, partition)
         return messages
 
     def _measure(self, number: int, partition: Partition[S, V]) -> None:
@@ -260,9 +267,16 @@ class Stage(ABC, Generic[S, V]):
             for gauge in (self.metrics.state_entries, self.metrics.waiting, self.metrics.watermark):
                 gauge.remove(self.name, str(number))
 
+    def held(self) -> set[int]:
+        """The partitions of which nothing more should be read for now."""
+        return {number for number, one in self._partitions.items() if one.reader.is_held()}
+
     def why_waiting(self) -> dict[int, str]:
         """Of each partition that holds records back, why."""
         found = dict.fromkeys(self._restoring, "restores its state")
+        found |= dict.fromkeys(
+            self.held(), f"waits for the last agent, {self.window_messages} messages behind"
+        )
         for number, partition in self._partitions.items():
             slowest = partition.reader.slowest()
             if slowest is not None and self.upstream is not None:

@@ -13,7 +13,7 @@ from wanglou.models.intake import IntakeStep, Rejection, Thread
 from wanglou.models.rules import Rules
 from wanglou.models.state import KeyedState
 from wanglou.schemas.control import AGAIN_HEADER
-from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, INTAKE_STATE, RAW
+from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, INTAKE_STATE, RAW, RISK_STATE
 
 
 class Intake(RecordStage[IntakeStep, Thread]):
@@ -25,13 +25,19 @@ class Intake(RecordStage[IntakeStep, Thread]):
     output = ACCEPTED
     writes = (RAW, ACCEPTED, DEAD_LETTERS)
     state_topic = INTAKE_STATE
+    follows = (RISK_STATE,)
 
     def __init__(
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]
     ) -> None:
         changelog = Changelog(INTAKE_STATE, Thread, settings.broker)
         super().__init__(
-            metrics, changelog, counts, settings.dead_letters, settings.worker.batch_messages
+            metrics,
+            changelog,
+            counts,
+            settings.dead_letters,
+            settings.worker.batch_messages,
+            settings.worker.window_messages,
         )
         self._rules = rules
         self._author_key = settings.load_author_key()

@@ -357,8 +357,7 @@ def test_agents_are_granted_what_their_classes_say() -> None:
             topic.name for topic in (*stage.writes, state)
         }
         assert {one.name for one in topics if one.operation == "READ"} == {
-            stage.source.name,
-            state.name,
+            topic.name for topic in (stage.source, state, *stage.follows)
         }
         assert Grant("group", "wanglou", "READ") in grants
         assert Grant("topic", PREFIX, "DESCRIBE", prefixed=True) in grants

@@ -94,7 +94,7 @@ class World:
         stream = Stream(self.log, self.committed)
         stage = self.make_stage()
         stage.batch_messages = BATCH
-        loop = StageLoop(stage, self.producer, 0, lambda: [0])
+        loop = StageLoop(stage, self.producer, 0, lambda: [0], lambda held: None)
         try:
             await loop.run(stream)  # type: ignore[arg-type]  # a stand-in
         except Crash:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wanglou.agents.pacemaker import Clocks, Told, heartbeat
 from wanglou.agents.reading import RawReader
 from wanglou.agents.record import Record, time_at
-from wanglou.models.order import Mark, after
+from wanglou.agents.window import Window
+from wanglou.models.order import BEGINNING, Mark, after
 
 NOON = 1_772_424_000_000
 """2026-03-02 12:00 in Shanghai, in milliseconds."""
@@ -68,7 +69,7 @@ def record(offset: int, told: Told) -> Record:
 
 
 def read(told: Iterable[Told]) -> RawReader:
-    reader = RawReader(0, Mark())
+    reader = RawReader(0, Mark(), Window(100, lambda: BEGINNING))
     for offset, one in enumerate(told):
         reader.take(record(offset, one))
     while reader.ready():

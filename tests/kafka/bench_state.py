@@ -43,6 +43,7 @@ async def rate(address: str, folder: Path, program: Sequence[str], file: Path, l
         folder / "worker.log",
         environment={
             "WANGLOU_MODEL__ENABLED": "false",
+            "WANGLOU_WORKER__WINDOW_MESSAGES": "1000000",  # the peer tells no window to go on
             "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": "6",
         },
         folder=folder,

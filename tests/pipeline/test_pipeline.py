@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import READY_SECONDS, WITH_MODEL, Cluster, mention, running_broker, running_cluster
+from cluster import (
+    READY_SECONDS,
+    WITH_MODEL,
+    WITHOUT_MODEL,
+    Cluster,
+    mention,
+    running_broker,
+    running_cluster,
+)
 
 from wanglou.agents import topic_admin
 from wanglou.agents.demo import STREAM
@@ -197,6 +205,30 @@ async def test_a_stopped_worker_ends_its_batches_so_that_nothing_is_written_twic
     for topic, count in ((ACCEPTED, "accepted"), (DEDUPED, "scored"), (SCORED, "scored")):
         ids = [dict(one.headers)["ce_id"] for one in await cluster.records(topic)]
         assert len(ids) == len(set(ids)) == expected[count], topic.short_name
+
+
+async def test_intake_waits_for_the_last_agent_and_goes_on_with_it(cluster: Cluster) -> None:
+    """What it does not let in waits in Kafka: no agent keeps more in memory than a window."""
+    window, partitions = 50, 4
+    narrow = {**WITHOUT_MODEL, "WANGLOU_WORKER__WINDOW_MESSAGES": str(window)}
+    front = cluster.start_worker(["intake", "dedupe", "sentiment"], narrow)
+    front.wait_ready(READY_SECONDS)
+    values = stream()
+    await cluster.send(values)
+    for number in range(partitions):
+        of_intake = {"agent": "intake", "partition": str(number)}
+        while front.metric("wanglou_waiting_messages", **of_intake) == 0:
+            assert front.process.poll() is None, front.log_tail()
+    let_in = {
+        tuple(dict(one.headers)["ce_id"].split(b"/")[:2]) for one in await cluster.records(ACCEPTED)
+    }
+    assert 0 < len(let_in) <= window * partitions
+    cluster.start_worker(["risk"])
+    await cluster.drained()
+    expected = backtest(values, partitions).result
+    assert len(await cluster.records(SCORED)) == expected.counts["scored"]
+    last = {one.id: one for one in await cluster.contracts(EVENTS, Event)}
+    assert last == expected.events
 
 
 async def test_bad_messages_cost_nothing_else(cluster: Cluster) -> None:
