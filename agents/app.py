@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,9 +19,11 @@ from faust.types import TP
 from faust.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from wanglou.agents.consumer import Consumer
 from wanglou.agents.kafka import start_producer
 from wanglou.agents.kafka_security import faust_credentials
 from wanglou.agents.loop import StageLoop
+from wanglou.agents.membership import Membership
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.offsets import Offsets
 from wanglou.agents.pacemaker import Pacemaker
@@ -50,7 +53,8 @@ STAGES: Mapping[str, type[Intake] | type[Dedupe] | type[Sentiment] | type[Risk]]
 MAX_POLL_RECORDS = 500
 BUFFERED_EVENTS = 1024
 COMMIT_SECONDS = 1.0
-HEARTBEATS_PER_SESSION = 4
+HEARTBEATS_PER_SESSION = 6
+NO_GENERATION = -1
 
 
 class WorkerApp:
@@ -66,6 +70,15 @@ class WorkerApp:
         self._held: defaultdict[str, set[int]] = defaultdict(set)
         self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
         self.faust = _new_app(settings)
+        session_seconds = settings.broker.session_timeout_seconds
+        self._member = Membership(
+            lambda: self.faust.consumer_generation_id,
+            self._joined_generation,
+            session_seconds / 2,
+            session_seconds / HEARTBEATS_PER_SESSION,
+            time.monotonic,
+        )
+        self._add_task("the watch for pauses", self._member.run)
         for stage in stages:
             self._add_agent(stage)
             if stage.source is RAW:
@@ -93,6 +106,7 @@ class WorkerApp:
                     self._settings.worker.linger_seconds,
                     assigned,
                     partial(self._hold_back, stage.source),
+                    self._member,
                 )
                 self._loops.append(loop)
                 await loop.run(stream)
@@ -168,6 +182,11 @@ class WorkerApp:
         for number in full:  # each time: an emptied buffer lets Faust go on
             self.faust.consumer.on_buffer_full(TP(topic.name, number))
         self._held[topic.name] = set(full)
+
+    def _joined_generation(self) -> int:
+        """What aiokafka has of the group; it is reset as soon as a heartbeat is refused."""
+        consumer = self.faust.consumer._thread._consumer  # type: ignore[attr-defined]
+        return NO_GENERATION if consumer is None else int(consumer._coordinator.generation)
 
     def _partitions_of(self, topic: Topic) -> set[int]:
         return self._assigned[topic.name]
@@ -252,7 +271,7 @@ def new_stages(
 
 def _new_app(settings: Settings) -> faust.App:
     broker, worker = settings.broker, settings.worker
-    return faust.App(
+    app = faust.App(
         APP_ID,
         broker=[f"kafka://{address.strip()}" for address in broker.url.split(",")],
         broker_credentials=faust_credentials(broker),
@@ -273,3 +292,5 @@ def _new_app(settings: Settings) -> faust.App:
         web_port=worker.port,
         autodiscover=False,
     )
+    app.transport.Consumer = Consumer  # type: ignore[misc]  # of this app, not of the class
+    return app

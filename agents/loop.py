@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 from wanglou.agents.dead_letter_limit import Outcome
 from wanglou.agents.gate import Gate
 from wanglou.agents.kafka import Message, send_all
+from wanglou.agents.membership import Membership
 from wanglou.agents.record import Emission, Record, Rejected
 from wanglou.agents.stage import Stage
 from wanglou.schemas.cloudevents import Headers
@@ -48,12 +49,12 @@ async def micro_batches(
     """Events as they come, at most ``most`` together; a small batch waits ``linger_seconds``.
 
     Unlike ``stream.take`` it acknowledges nothing by itself. An empty batch comes when nothing
-    came for ``wake_seconds``.
+    came for ``wake_seconds``; while these are 0 a batch of what there is, even at the stream's end.
     """
     inbox: Inbox = asyncio.Queue(most)
     pump = asyncio.create_task(_pump(stream, inbox))
     try:
-        while not (pump.done() and inbox.empty()):
+        while not pump.done() or not inbox.empty() or wake_seconds() == 0:
             batch = await _first_event(inbox, pump, wake_seconds())
             if batch and inbox.empty():
                 await asyncio.sleep(linger_seconds)
@@ -82,11 +83,16 @@ async def _first_event(inbox: Inbox, pump: asyncio.Task[None], seconds: float) -
     return []
 
 
+class PartitionsLost(Exception):
+    """Another worker has them."""
+
+
 class StageLoop:
     """Runs one stage over its stream.
 
     ``assigned`` tells the partitions that it has now; ``hold_back`` is told after each batch of
-    which of them nothing more should be read for now.
+    which of them nothing more should be read for now. Nothing is written of partitions that another
+    worker has: a batch that finds out so in its midst is given up.
     """
 
     def __init__(
@@ -96,14 +102,18 @@ class StageLoop:
         linger_seconds: float,
         assigned: Callable[[], Iterable[int]],
         hold_back: Callable[[Collection[int]], None],
+        member: Membership,
     ) -> None:
         self._stage = stage
         self._producer = producer
         self._linger_seconds = linger_seconds
         self._assigned = assigned
         self._hold_back = hold_back
+        self._member = member
         self._metrics = stage.metrics
         self._outstanding: defaultdict[int, deque[Event]] = defaultdict(deque)
+        self._last: dict[int, Record] = {}
+        self._complete = True
         self._patrolled = time.monotonic()
         self.gate = Gate()
         """Each batch passes through it, from reading to acknowledging."""
@@ -115,27 +125,43 @@ class StageLoop:
             async for events in micro_batches(
                 stream, self._stage.batch_messages, self._linger_seconds, self._wake_seconds
             ):
-                await self._take_turns(stream, events)
+                await self._process(stream, events)
+                self._hold_back(self._stage.held())
                 await self._patrol()
         except BaseException:
             self._stage.discard()
             raise
 
-    async def _take_turns(self, stream: faust.StreamT[bytes], events: list[Event]) -> None:
-        """Take in events, and process in batches all that then has its turn."""
-        last: dict[int, Record] = {}
-        complete = False
-        while not complete:
-            async with self.gate:
-                kept = self._forget_others()
-                read, letters = await self._take(event for event in events if is_current(event))
-                last = {number: one for number, one in last.items() if number in kept} | read
-                complete = await self._carry_out(last, letters)
-                await self._acknowledge(stream)
-            events = []
-        self._hold_back(self._stage.held())
+    async def _process(self, stream: faust.StreamT[bytes], events: list[Event]) -> None:
+        """Take in events, and process at most a batch of what then has its turn.
+
+        No more than a batch, so that before the next one what is read of other partitions gets its
+        turn: one that was far behind, and that all readers further on wait for.
+        """
+        await self._member.settled()
+        async with self.gate:
+            kept = self._forget_others()
+            read, letters = await self._take(event for event in events if is_current(event))
+            self._last = {number: one for number, one in self._last.items() if number in kept}
+            self._last |= read
+            try:
+                self._complete = await self._carry_out(self._last, letters)
+            except PartitionsLost:
+                logger.warning("agent %s gives up a batch of lost partitions", self._stage.name)
+                self._give_up()
+            if self._complete:
+                self._last.clear()
+            await self._acknowledge(stream)
+
+    def _give_up(self) -> None:
+        """Forget all: the partitions come anew, with what their owner wrote meanwhile."""
+        self._stage.discard()
+        self._outstanding.clear()
+        self._complete = True
 
     def _wake_seconds(self) -> float:
+        if not self._complete:
+            return 0.0
         return HELD_SECONDS if self._stage.held() else PATROL_SECONDS
 
     def _forget_others(self) -> set[int]:
@@ -161,18 +187,29 @@ class StageLoop:
         return last, letters
 
     async def _carry_out(self, last: dict[int, Record], letters: list[Emission]) -> bool:
-        """Process what has its turn, at most a batch; True if that was all there is."""
+        """Process what has its turn, at most a batch; True if that was all there is.
+
+        ``last`` is the last record of each partition that has moved since all there was was done.
+        Raises ``PartitionsLost``.
+        """
         stage, started = self._stage, time.perf_counter()
+        generation = self._member.generation
         records = stage.release(stage.batch_messages)
         complete = len(records) < stage.batch_messages
         emissions = letters + await stage.process(records)
         for record in last.values():  # before the mark is written, which tells that it was done
             emissions += stage.close_partition(record)
+        await self._check(generation)
         await self._emit(records, emissions, stage.watermarks())
+        await self._check(generation)
         await send_all(self._producer, stage.changes(), self._count_retries)
         stage.acknowledged()
         self._measure(records, time.perf_counter() - started)
         return complete
+
+    async def _check(self, generation: int) -> None:
+        if not await self._member.is_current(generation):
+            raise PartitionsLost
 
     async def _emit(
         self, records: list[Record], emissions: list[Emission], watermarks: list[Message]

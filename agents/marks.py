@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 from typing import Self
+
+from aiokafka import TopicPartition
 
 from wanglou.agents.changelog import MARK_KEY, decode_mark
 from wanglou.agents.kafka import end_of, new_reader, places_of
@@ -64,3 +66,9 @@ class MarkFollower:
                         where = f"{place.topic}/{place.partition}/{record.offset}"
                         mark, _ = decode_mark(record.value, where)
                         yield place.partition, mark
+
+    async def ends_of(self, topic: Topic, partitions: Collection[int]) -> dict[int, int]:
+        """One after the last offset of some partitions of any topic."""
+        places = [TopicPartition(topic.name, number) for number in partitions]
+        ends = await self._reader.end_offsets(places) if places else {}
+        return {place.partition: int(end) for place, end in ends.items()}

@@ -2,7 +2,7 @@
 
 What is read from several partitions comes in the order of their clocks, and a partition that is
 silent would hold up the others. So the worker that has a partition writes a heartbeat into it when
-nothing stood there anew for a while: the latest clock of any raw partition. As it stands in the
+nothing came there for a while: the latest clock of any raw partition. As it stands in the
 partition itself, every reader of it draws the same conclusion, now or after a restart.
 """
 
@@ -43,10 +43,11 @@ class Told:
 
 @dataclass(slots=True)
 class Clock:
-    """What a raw partition tells, and when that last changed."""
+    """What a raw partition tells, where it ends, and when one of these last changed."""
 
     told: Told = Told()
     changed: float = 0.0
+    end: int = -1
 
 
 class Clocks:
@@ -62,6 +63,12 @@ class Clocks:
         clock = self._clocks.setdefault(partition, Clock())
         clock.changed = now
         clock.told = max(clock.told, told)
+
+    def ends(self, partition: int, offset: int, now: float) -> None:
+        """A partition ends here: it is not silent while something comes, read or not."""
+        clock = self._clocks.setdefault(partition, Clock())
+        if offset != clock.end:
+            clock.end, clock.changed = offset, now
 
     def due(self, owned: Collection[int], now: float) -> dict[int, int]:
         """The heartbeats to write: partition and milliseconds.
@@ -117,10 +124,13 @@ class Pacemaker:
             while True:
                 async for partition, mark in follower.marks(self._tick):
                     self._clocks.saw(partition, Told.by(mark.frontier), time.monotonic())
-                await self._beat()
+                await self._beat(follower)
 
-    async def _beat(self) -> None:
-        due = self._clocks.due(self._owned(), time.monotonic())
+    async def _beat(self, follower: MarkFollower) -> None:
+        owned = set(self._owned())
+        for partition, offset in (await follower.ends_of(RAW, owned)).items():
+            self._clocks.ends(partition, offset, time.monotonic())
+        due = self._clocks.due(owned, time.monotonic())
         await send_all(self._producer, [heartbeat(*one) for one in due.items()])
         self._metrics.heartbeats.inc(len(due))
 

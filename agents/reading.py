@@ -41,7 +41,7 @@ class Reader(Protocol):
         """The next record; only if one is ready."""
 
     def settle(self) -> None:
-        """Nothing more is ready: move the frontier as far as is known."""
+        """Nothing is in work: move the frontier up to the next record, or as far as is known."""
 
     def is_held(self) -> bool:
         """Whether nothing more should be read: it would only wait in memory."""
@@ -92,7 +92,9 @@ class RawReader:
         return record
 
     def settle(self) -> None:
-        if not self._ready:
+        if self._ready:
+            self._done = Mark(self._ready[0].position.before(), self._done.read)
+        else:
             self._done = self._clock.mark()
 
     def is_held(self) -> bool:

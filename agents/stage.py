@@ -130,9 +130,10 @@ class Stage(ABC, Generic[S, V]):
     async def prepare(self, number: int, generation: int) -> bool:
         """Restore a partition when its first record of a new generation of the group arrives.
 
-        What another worker wrote in the meantime is read on top of what is in memory. Reading
-        begins at the committed offset again, and the step is built anew, as it may keep an index
-        over the state. True if the generation is new.
+        Reading begins at the committed offset again. If nobody has gone on with the partition in
+        the meantime, what is in memory still holds: what it waits for is only acknowledged when it
+        is read again. Otherwise what another worker wrote is read on top of the state, and the step
+        is built anew, as it may keep an index over it. True if the generation is new.
         """
         held = self._partitions.get(number)
         if held is not None and held.generation == generation:
@@ -145,6 +146,9 @@ class Stage(ABC, Generic[S, V]):
         self._restoring.add(number)
         restored = await self._changelog.catch_up(number, state, before)
         self._restoring.discard(number)
+        if held is not None and restored.mark == held.written:
+            held.generation, held.restored = generation, restored
+            return True
         self._partitions[number] = Partition(
             generation,
             restored,
@@ -181,7 +185,8 @@ class Stage(ABC, Generic[S, V]):
     def release(self, limit: int) -> list[Record]:
         """The records whose turn has come, at most ``limit`` of them.
 
-        The earliest of all partitions first: their readers wait for the slowest of them.
+        The earliest of all partitions first: their readers wait for the slowest of them. Those that
+        had no turn have come up to what is next of them.
         """
         readers = {number: one.reader for number, one in self._partitions.items()}
         ready = [(at, number) for number, one in readers.items() if (at := one.ready())]
@@ -195,8 +200,8 @@ class Stage(ABC, Generic[S, V]):
                 heappop(ready)
             else:
                 heapreplace(ready, (following, number))
-        for number in readers.keys() - {number for _, number in ready}:
-            readers[number].settle()
+        for reader in readers.values():
+            reader.settle()
         return released
 
     def waits(self, partition: int, offset: int) -> bool:

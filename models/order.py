@@ -39,6 +39,10 @@ class Position(NamedTuple):
         """The event minute of its clock."""
         return self.time // MILLISECONDS_PER_MINUTE
 
+    def before(self) -> Position:
+        """Nothing stands between this and the position itself."""
+        return self._replace(part=self.part - 1)
+
     def end(self) -> Position:
         """After all parts of the same raw message."""
         return self._replace(part=LAST)
@@ -184,8 +188,10 @@ class Merge(Generic[T]):
         return item
 
     def settle(self) -> None:
-        """Nothing more is ready: all up to the least of the watermarks is done."""
-        self.frontier = max(self.frontier, self._complete)
+        """Nothing is in work: all before what is ready is done, or up to the least watermark."""
+        following = self.ready()
+        done = self._complete if following is None else following.before()
+        self.frontier = max(self.frontier, done)
 
     def slowest(self) -> int | None:
         """The upstream partition that the others wait for; None if nothing waits."""

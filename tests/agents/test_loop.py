@@ -16,6 +16,7 @@ from tests.agents.builders import RECEIVED, as_read, counts, run_through
 from wanglou.agents import changelog
 from wanglou.agents.kafka import Message
 from wanglou.agents.loop import StageLoop
+from wanglou.agents.membership import Membership
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.pacemaker import heartbeat
 from wanglou.agents.record import Record, decode, order_header, order_of
@@ -71,6 +72,9 @@ class Stream:
         self.committed += 1
 
 
+ALWAYS = Membership(lambda: 1, lambda: 1, 1, 1, lambda: 0.0)
+
+
 @dataclass
 class World:
     """A source partition, what was written so far, and the workers that come and go."""
@@ -94,7 +98,7 @@ class World:
         stream = Stream(self.log, self.committed)
         stage = self.make_stage()
         stage.batch_messages = BATCH
-        loop = StageLoop(stage, self.producer, 0, lambda: [0], lambda held: None)
+        loop = StageLoop(stage, self.producer, 0, lambda: [0], lambda held: None, ALWAYS)
         try:
             await loop.run(stream)  # type: ignore[arg-type]  # a stand-in
         except Crash:

@@ -44,6 +44,16 @@ def test_one_in_which_something_comes_gets_none() -> None:
     assert made.due(EVERY, now=2) == {0: NOON, 2: NOON}
 
 
+def test_one_that_grows_gets_none_though_nothing_of_it_was_read() -> None:
+    made = clocks(p0=Told(NOON), p1=Told(NOON - 9), p2=Told(NOON))
+    for now in (0.5, 1.0, 1.5):
+        made.ends(1, int(10 * now), now)
+    made.ends(2, 5, 0.5)
+    assert made.due(EVERY, now=2) == {0: NOON, 2: NOON}
+    made.ends(1, 15, now=2.5)
+    assert made.due({1}, now=2.5) == {1: NOON}
+
+
 def test_only_this_workers_partitions_get_one() -> None:
     assert clocks(p0=Told(NOON), p1=Told(NOON - 9)).due({1}, now=2) == {1: NOON}
 

@@ -59,14 +59,21 @@ async def _stop(scene: Scene, worker: WorkerProcess) -> None:
 
 
 async def rolling_restart(scene: Scene) -> None:
-    """Three workers, each of which is stopped and replaced; then the third leaves."""
-    scene.fleet.start()
-    await scene.fleet.ready()
+    """Three workers, each of which is stopped and replaced; then the third leaves.
+
+    The next one is stopped when all flows again, as an operator or ``minReadySeconds`` would wait.
+    """
+    await _join(scene)
     for worker in list(scene.fleet.workers):
         await _stop(scene, worker)
-        scene.fleet.start()
-        await scene.fleet.ready()
+        await _join(scene)
     await _stop(scene, scene.fleet.workers[-1])
+
+
+async def _join(scene: Scene) -> None:
+    scene.fleet.start()
+    await scene.fleet.ready()
+    await scene.flow.flowing()
 
 
 async def worker_joins_and_leaves(scene: Scene) -> None:

@@ -16,9 +16,6 @@ from wanglou.agents.worker_process import POLL_SECONDS, WorkerProcess
 SESSION_SECONDS = 6.0
 READY_SECONDS = 90.0
 WORKERS = 2
-WINDOW_MESSAGES = 1000
-"""Of each raw partition on their way: about half of a chapter, so that it fills."""
-
 SECONDS_PER_TEXT = 0.002
 """Of the model's stand-in: 500 texts a second and worker."""
 
@@ -46,7 +43,6 @@ class Fleet:
                 self._folder / f"worker{self._started}.log",
                 environment={
                     "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
-                    "WANGLOU_WORKER__WINDOW_MESSAGES": str(WINDOW_MESSAGES),
                     "HOME": str(machine),
                     "TMPDIR": str(machine),
                 },

@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from wanglou.agents.app import APP_ID, STAGES
+from wanglou.agents.changelog import MARK_KEY, decode_mark
 from wanglou.agents.kafka import TopicProblem, new_admin, new_reader, places_of
 from wanglou.agents.progress import QUIET_SECONDS
 from wanglou.agents.settings import BrokerSettings
+from wanglou.models.order import BEGINNING, Position
 
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 2.0
@@ -28,6 +30,9 @@ SILENT_SECONDS = 60.0
 
 STUCK_SECONDS = 90.0
 """A partition that stood still for so long is given up: it would not move any more."""
+
+SOURCES = {stage.state_topic.name: stage.source.name for stage in STAGES.values()}
+"""What an agent reads, by its state topic."""
 
 
 class Stuck(RuntimeError):
@@ -43,10 +48,21 @@ class Sample:
     """Acknowledged by the group."""
     ends: Mapping[TopicPartition, int]
     """Read after ``done``, so that nothing can hide between two agents."""
+    come: Mapping[TopicPartition, Position] = field(default_factory=dict)
+    """Up to where everything has had its effect, by the last mark in the agent's state topic."""
 
     def waits(self, place: TopicPartition) -> bool:
         """Whether a partition has messages that are not acknowledged."""
         return self.ends[place] > self.done[place]
+
+    def moved(self, place: TopicPartition, before: Sample) -> bool:
+        """Whether an agent has gone on with a partition.
+
+        Messages are processed in the order of positions, not of offsets: where the first offset
+        has a late position the partition moves though nothing can be acknowledged.
+        """
+        come, before_come = self.come.get(place, BEGINNING), before.come.get(place, BEGINNING)
+        return self.done[place] > before.done[place] or come > before_come
 
     @property
     def lag(self) -> int:
@@ -78,8 +94,7 @@ def standstills(
         over = max((end for _, end in outages if end <= sample.at), default=0.0)
         longest = Standstill()
         for place in sample.ends:
-            moved = before is None or sample.done[place] > before.done[place]
-            if moved or not sample.waits(place):
+            if before is None or sample.moved(place, before) or not sample.waits(place):
                 since[place] = sample.at
             seconds = sample.at - max(since[place], over)
             if seconds > longest.seconds:
@@ -96,7 +111,7 @@ def seconds_until_flowing(samples: Sequence[Sample], struck_at: float) -> float:
     longest = 0.0
     for place in struck.ends:
         if struck.waits(place):
-            moved = (one.at for one in later if one.done[place] > struck.done[place])
+            moved = (one.at for one in later if one.moved(place, struck))
             longest = max(longest, next(moved, float("inf")) - struck_at)
     return longest
 
@@ -110,6 +125,7 @@ class Flow:
         self._broker = broker.model_copy(update={"request_timeout_seconds": ANSWER_SECONDS})
         self._fresh = asyncio.Condition()
         self._error: Exception | None = None
+        self._come: dict[TopicPartition, Position] = {}
 
     async def __aenter__(self) -> Flow:
         self._watching = asyncio.create_task(self._watch())
@@ -129,6 +145,12 @@ class Flow:
     async def reached(self, agent: str, messages: int) -> None:
         """Wait until an agent has acknowledged so many since the first sample. Raises ``Stuck``."""
         while self._done(agent, self.samples[-1]) < messages + self._done(agent, self.samples[0]):
+            await self.go_on()
+
+    async def flowing(self) -> None:
+        """Wait until every partition on which messages wait has moved. Raises ``Stuck``."""
+        since = self.samples[-1].at
+        while seconds_until_flowing(self.samples, since) == float("inf"):
             await self.go_on()
 
     async def drained(self) -> None:
@@ -190,6 +212,8 @@ class Flow:
                     await reader.start()
                     topics = [stage.source.name for stage in STAGES.values()]
                     places = await places_of(self._broker, topics)
+                    reader.assign(await places_of(self._broker, list(SOURCES)))
+                    await reader.seek_to_end()
                 while True:
                     await self._take(admin, reader, places)
                     await asyncio.sleep(POLL_SECONDS)
@@ -209,9 +233,19 @@ class Flow:
         async with asyncio.timeout(ANSWER_SECONDS):
             committed = await admin.list_consumer_group_offsets(APP_ID, partitions=places)
             ends = await reader.end_offsets(places)
+        self._follow(await reader.getmany())
         done = {
             place: max(0, committed[place].offset) if place in committed else 0 for place in places
         }
         async with self._fresh:
-            self.samples.append(Sample(time.monotonic(), done, dict(ends)))
+            self.samples.append(Sample(time.monotonic(), done, dict(ends), dict(self._come)))
             self._fresh.notify_all()
+
+    def _follow(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        """Take in the marks among what was read from the state topics."""
+        for place, of_place in records.items():
+            source = TopicPartition(SOURCES[place.topic], place.partition)
+            for record in of_place:
+                if record.key == MARK_KEY:
+                    mark, _ = decode_mark(record.value, str(place))
+                    self._come[source] = max(mark.frontier, self._come.get(source, BEGINNING))
