@@ -32,12 +32,15 @@ logger = logging.getLogger(__name__)
 PATROL_SECONDS = 900.0
 """Between two looks for state that was set back; well within the compaction lag."""
 
+READ_MESSAGES = 1024
+"""Taken in at once, at most: reading is cheap, and what is far behind must be read to catch up."""
+
 HELD_SECONDS = 0.1
 """Between two looks whether what is held back may go on."""
 
 Event = faust.EventT[bytes]
 Inbox = asyncio.Queue[Event]
-"""Events read off the stream, for the next micro-batch; as many as one holds."""
+"""Events read off the stream, for the next round; as many as it takes in."""
 
 
 async def micro_batches(
@@ -123,7 +126,7 @@ class StageLoop:
         stream = stream.noack()  # type: ignore[attr-defined]  # Faust's interface leaves it out
         try:
             async for events in micro_batches(
-                stream, self._stage.batch_messages, self._linger_seconds, self._wake_seconds
+                stream, READ_MESSAGES, self._linger_seconds, self._wake_seconds
             ):
                 await self._process(stream, events)
                 self._hold_back(self._stage.held())

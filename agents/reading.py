@@ -20,6 +20,9 @@ from wanglou.schemas.control import (
 )
 from wanglou.schemas.dead_letter import Reason
 
+MOST_READY = 1024
+"""Raw messages that are kept in memory until they get their turn: their readers wait for none."""
+
 
 class Reader(Protocol):
     """Reads one partition in the order of positions."""
@@ -98,7 +101,8 @@ class RawReader:
             self._done = self._clock.mark()
 
     def is_held(self) -> bool:
-        return bool(self._ready) and self._window.is_full()
+        full = bool(self._ready) and self._window.is_full()
+        return full or len(self._ready) >= MOST_READY
 
     def waits(self, offset: int) -> bool:
         return bool(self._ready) and offset >= self._ready[0].offset
