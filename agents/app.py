@@ -69,6 +69,8 @@ class WorkerApp:
         self._loops: list[StageLoop] = []
         self._held: defaultdict[str, set[int]] = defaultdict(set)
         self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
+        self._lost: defaultdict[str, set[int]] = defaultdict(set)
+        self._generation = NO_GENERATION
         self.faust = _new_app(settings)
         session_seconds = settings.broker.session_timeout_seconds
         self._member = Membership(
@@ -99,12 +101,12 @@ class WorkerApp:
         async def run(stream: faust.StreamT[bytes]) -> None:
             try:
                 producer = await self._started_producer()
-                assigned = partial(self._partitions_of, stage.source)
+                kept = partial(self._kept_partitions_of, stage.source)
                 loop = StageLoop(
                     stage,
                     producer,
                     self._settings.worker.linger_seconds,
-                    assigned,
+                    kept,
                     partial(self._hold_back, stage.source),
                     self._member,
                 )
@@ -191,6 +193,10 @@ class WorkerApp:
     def _partitions_of(self, topic: Topic) -> set[int]:
         return self._assigned[topic.name]
 
+    def _kept_partitions_of(self, topic: Topic) -> set[int]:
+        """Those that no other worker has had since this was last asked."""
+        return self._assigned[topic.name] - self._lost.pop(topic.name, set())
+
     async def _started_producer(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
@@ -215,9 +221,14 @@ class WorkerApp:
         await self._end_batches(self._settings.broker.session_timeout_seconds / 2)
 
     async def _on_assigned(self, app: faust.App, assigned: Iterable[TP], **kwargs: object) -> None:
+        generation = self._member.generation
+        missed_one = generation != self._generation + 1  # in which others may have had them all
+        self._generation = generation
         for topic, partitions in self._assigned.items():
+            before = set(partitions)
             partitions.clear()
             partitions.update(tp.partition for tp in assigned if tp.topic == topic)
+            self._lost[topic] |= before if missed_one else before - partitions
         self._held.clear()  # Faust fetches of all again
         for loop in self._loops:
             loop.gate.open()

@@ -93,9 +93,10 @@ class PartitionsLost(Exception):
 class StageLoop:
     """Runs one stage over its stream.
 
-    ``assigned`` tells the partitions that it has now; ``hold_back`` is told after each batch of
-    which of them nothing more should be read for now. Nothing is written of partitions that another
-    worker has: a batch that finds out so in its midst is given up.
+    ``kept`` tells the partitions that no other worker has had since it was last asked;
+    ``hold_back`` is told after each batch of which of them nothing more should be read for now.
+    Nothing is written of partitions that another worker has: a batch that finds out so in its midst
+    is given up.
     """
 
     def __init__(
@@ -103,14 +104,14 @@ class StageLoop:
         stage: Stage,  # type: ignore[type-arg]  # any step over any state
         producer: AIOKafkaProducer,
         linger_seconds: float,
-        assigned: Callable[[], Iterable[int]],
+        kept: Callable[[], Iterable[int]],
         hold_back: Callable[[Collection[int]], None],
         member: Membership,
     ) -> None:
         self._stage = stage
         self._producer = producer
         self._linger_seconds = linger_seconds
-        self._assigned = assigned
+        self._kept = kept
         self._hold_back = hold_back
         self._member = member
         self._metrics = stage.metrics
@@ -169,7 +170,7 @@ class StageLoop:
 
     def _forget_others(self) -> set[int]:
         """Forget the partitions that another worker has now; those that are kept."""
-        kept = set(self._assigned())
+        kept = set(self._kept())
         self._stage.keep(kept)
         for partition in self._outstanding.keys() - kept:
             del self._outstanding[partition]
