@@ -19,6 +19,7 @@ from faust.types import TP
 from faust.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from wanglou.agents.assignment import NO_GENERATION, Assignment
 from wanglou.agents.consumer import Consumer
 from wanglou.agents.kafka import start_producer
 from wanglou.agents.kafka_security import faust_credentials
@@ -54,7 +55,6 @@ MAX_POLL_RECORDS = 500
 BUFFERED_EVENTS = 1024
 COMMIT_SECONDS = 1.0
 HEARTBEATS_PER_SESSION = 6
-NO_GENERATION = -1
 
 
 class WorkerApp:
@@ -68,9 +68,7 @@ class WorkerApp:
         self._starting = asyncio.Lock()
         self._loops: list[StageLoop] = []
         self._held: defaultdict[str, set[int]] = defaultdict(set)
-        self._assigned: dict[str, set[int]] = {stage.source.name: set() for stage in stages}
-        self._lost: defaultdict[str, set[int]] = defaultdict(set)
-        self._generation = NO_GENERATION
+        self._assignment = Assignment()
         self.faust = _new_app(settings)
         session_seconds = settings.broker.session_timeout_seconds
         self._member = Membership(
@@ -101,7 +99,7 @@ class WorkerApp:
         async def run(stream: faust.StreamT[bytes]) -> None:
             try:
                 producer = await self._started_producer()
-                kept = partial(self._kept_partitions_of, stage.source)
+                kept = partial(self._assignment.kept, stage.source.name)
                 loop = StageLoop(
                     stage,
                     producer,
@@ -126,7 +124,7 @@ class WorkerApp:
             await Pacemaker(
                 self._settings.broker,
                 await self._started_producer(),
-                partial(self._partitions_of, RAW),
+                partial(self._assignment.of, RAW.name),
                 self._settings.worker.idle_seconds,
                 self._metrics,
             ).run()
@@ -164,8 +162,8 @@ class WorkerApp:
         }
         places = [
             TopicPartition(topic, number)
-            for topic, numbers in self._assigned.items()
-            for number in numbers
+            for topic in (stage.source.name for stage in self._stages)
+            for number in self._assignment.of(topic)
         ]
         readings = await self._offsets.readings(places)
         return {
@@ -189,13 +187,6 @@ class WorkerApp:
         """What aiokafka has of the group; it is reset as soon as a heartbeat is refused."""
         consumer = self.faust.consumer._thread._consumer  # type: ignore[attr-defined]
         return NO_GENERATION if consumer is None else int(consumer._coordinator.generation)
-
-    def _partitions_of(self, topic: Topic) -> set[int]:
-        return self._assigned[topic.name]
-
-    def _kept_partitions_of(self, topic: Topic) -> set[int]:
-        """Those that no other worker has had since this was last asked."""
-        return self._assigned[topic.name] - self._lost.pop(topic.name, set())
 
     async def _started_producer(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -221,14 +212,8 @@ class WorkerApp:
         await self._end_batches(self._settings.broker.session_timeout_seconds / 2)
 
     async def _on_assigned(self, app: faust.App, assigned: Iterable[TP], **kwargs: object) -> None:
-        generation = self._member.generation
-        missed_one = generation != self._generation + 1  # in which others may have had them all
-        self._generation = generation
-        for topic, partitions in self._assigned.items():
-            before = set(partitions)
-            partitions.clear()
-            partitions.update(tp.partition for tp in assigned if tp.topic == topic)
-            self._lost[topic] |= before if missed_one else before - partitions
+        places = [(place.topic, place.partition) for place in assigned]
+        self._assignment.assign(self._member.generation, places)
         self._held.clear()  # Faust fetches of all again
         for loop in self._loops:
             loop.gate.open()
