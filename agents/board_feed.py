@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from wanglou.agents.board import Board
-from wanglou.agents.kafka import contract_in, new_reader, places_of
+from wanglou.agents.kafka import contract_in, new_reader, places_of, stop_reader
 from wanglou.agents.settings import BrokerSettings
 from wanglou.schemas.risk import Alert, Event
 from wanglou.schemas.topics import ALERTS, EVENTS
@@ -35,4 +35,4 @@ async def feed(board: Board, broker: BrokerSettings) -> AsyncIterator[list[Alert
                             news.append(alert)
             yield news
     finally:
-        await reader.stop()
+        await stop_reader(reader)

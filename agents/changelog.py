@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from wanglou.agents.dead_letter_limit import History
-from wanglou.agents.kafka import Message, new_reader, read_place
+from wanglou.agents.kafka import Message, new_reader, read_place, stop_reader
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import Mark, Position
 from wanglou.models.state import Entry, KeyedState
@@ -149,7 +149,7 @@ class Changelog(Generic[V]):
             async for record in read_place(reader, place, position):
                 yield record, f"{place.topic}/{partition}/{record.offset}"
         finally:
-            await reader.stop()
+            await stop_reader(reader)
 
     def _entry(self, record: ConsumerRecord, where: str) -> Entry[V] | Entry[None]:
         if record.value is None:

@@ -131,7 +131,7 @@ async def read_to_end(broker: BrokerSettings, topic: str) -> AsyncIterator[Consu
             async for record in read_place(reader, place, 0):
                 yield record
     finally:
-        await reader.stop()
+        await stop_reader(reader)
 
 
 async def read_place(
@@ -160,6 +160,21 @@ async def end_of(reader: AIOKafkaConsumer, place: TopicPartition) -> int:
     while await reader.position(place) < named:
         await reader.getmany(place, timeout_ms=READ_MS)
     return int(reader.highwater(place) or named)
+
+
+async def stop_reader(reader: AIOKafkaConsumer) -> None:
+    """Stop a consumer.
+
+    When one of its fetches has just failed, aiokafka cancels it and lets the cancellation out, as
+    if its caller had been cancelled, and its connections stay open.
+    """
+    try:
+        await reader.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await reader._client.close()
 
 
 def new_admin(broker: BrokerSettings) -> AIOKafkaAdminClient:

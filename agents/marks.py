@@ -10,7 +10,7 @@ from typing import Self
 from aiokafka import TopicPartition
 
 from wanglou.agents.changelog import MARK_KEY, decode_mark
-from wanglou.agents.kafka import end_of, new_reader, places_of
+from wanglou.agents.kafka import end_of, new_reader, places_of, stop_reader
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import Mark
 from wanglou.schemas.topics import Topic
@@ -34,7 +34,7 @@ class MarkFollower:
         try:
             await self._begin()
         except BaseException:
-            await self._reader.stop()
+            await stop_reader(self._reader)
             raise
         return self
 
@@ -44,7 +44,7 @@ class MarkFollower:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._reader.stop()
+        await stop_reader(self._reader)
 
     async def _begin(self) -> None:
         places = await places_of(self._broker, [self._topic.name])

@@ -8,7 +8,7 @@ from typing import Self
 
 from aiokafka import TopicPartition
 
-from wanglou.agents.kafka import new_admin, new_reader
+from wanglou.agents.kafka import new_admin, new_reader, stop_reader
 from wanglou.agents.progress_watch import Reading
 from wanglou.agents.settings import BrokerSettings
 
@@ -33,7 +33,7 @@ class Offsets:
         trace: TracebackType | None,
     ) -> None:
         await self._admin.close()
-        await self._reader.stop()
+        await stop_reader(self._reader)
 
     async def readings(self, places: Collection[TopicPartition]) -> dict[TopicPartition, Reading]:
         """Committed and last offset of each partition. Raises ``KafkaError``."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aiokafka import TopicPartition
 
 from wanglou.agents.app import APP_ID, STAGES
-from wanglou.agents.kafka import end_of, new_admin, new_reader, places_of
+from wanglou.agents.kafka import end_of, new_admin, new_reader, places_of, stop_reader
 from wanglou.agents.settings import BrokerSettings
 
 POLL_SECONDS = 0.5
@@ -26,7 +26,7 @@ async def ends_of(broker: BrokerSettings, topics: list[str]) -> dict[TopicPartit
         await reader.start()
         return {place: await end_of(reader, place) for place in places}
     finally:
-        await reader.stop()
+        await stop_reader(reader)
 
 
 async def topic_counts(broker: BrokerSettings, topics: list[str]) -> dict[str, int]:

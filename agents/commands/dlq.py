@@ -26,6 +26,7 @@ from wanglou.agents.kafka import (
     read_to_end,
     send_all,
     start_producer,
+    stop_reader,
 )
 from wanglou.agents.settings import Settings
 from wanglou.schemas.control import AGAIN_HEADER
@@ -171,7 +172,7 @@ async def _raw(settings: Settings, letter: DeadLetter) -> Message | str:
                 return Message(RAW.name, record.key, record.value, ((AGAIN_HEADER, institution),))
             break
     finally:
-        await reader.stop()
+        await stop_reader(reader)
     return f"the raw message {place.topic}/{place.partition}/{letter.raw_offset} is gone"
 
 

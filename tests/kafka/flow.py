@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from wanglou.agents.app import APP_ID, STAGES
 from wanglou.agents.changelog import MARK_KEY, decode_mark
-from wanglou.agents.kafka import TopicProblem, new_admin, new_reader, places_of
+from wanglou.agents.kafka import TopicProblem, new_admin, new_reader, places_of, stop_reader
 from wanglou.agents.progress import QUIET_SECONDS
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import BEGINNING, Position
@@ -221,7 +221,7 @@ class Flow:
                 self._error = error
                 await asyncio.sleep(POLL_SECONDS)  # it is down, frozen, or not ready: connect anew
             finally:
-                await reader.stop()
+                await stop_reader(reader)
                 await admin.close()
 
     async def _take(

@@ -13,7 +13,7 @@ from poison import Poison
 from stand_in import StandIn
 
 from wanglou.agents.demo import own_environment
-from wanglou.agents.kafka import new_reader, partition_of, places_of, read_place
+from wanglou.agents.kafka import new_reader, partition_of, places_of, read_place, stop_reader
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.models.backtest import Backtest
 from wanglou.schemas.dead_letter import DeadLetter, Reason
@@ -153,7 +153,7 @@ class Found:
                         self.take(topic, record)
                     self._positions[place] = position
         finally:
-            await reader.stop()
+            await stop_reader(reader)
 
     def repeats(self, *topics: Topic) -> int:
         """Messages that stand again in one of these topics, by default in any."""

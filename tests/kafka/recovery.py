@@ -23,7 +23,7 @@ from load import BANKS, NOON
 from real_kafka import Kafka, NoKafka, running_kafka
 from trial import Cluster, InUse, running_cluster
 
-from wanglou.agents.kafka import new_reader, places_of, read_place
+from wanglou.agents.kafka import new_reader, places_of, read_place, stop_reader
 from wanglou.agents.settings import BrokerSettings
 from wanglou.schemas.topics import DEDUPE_STATE, INTAKE_STATE, RISK_STATE
 
@@ -54,7 +54,7 @@ async def state_entries(broker: BrokerSettings) -> int:
             async for record in read_place(reader, place, 0):
                 keys.add((place, record.key))
     finally:
-        await reader.stop()
+        await stop_reader(reader)
     return len(keys)
 
 
