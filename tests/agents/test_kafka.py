@@ -1,7 +1,8 @@
-"""Keys lie where Kafka's own clients put them; sending waits for the broker."""
+"""Keys lie where Kafka's own clients put them; sending waits for the broker; readers stop."""
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from aiokafka.errors import (
 )
 
 from wanglou.agents import kafka
-from wanglou.agents.kafka import Message, contract_in, partition_of, send_all
+from wanglou.agents.kafka import Message, contract_in, partition_of, send_all, stop_reader
 from wanglou.schemas.mention import RawMention
 
 # Hashes from Kafka's own tests: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java
@@ -111,3 +112,37 @@ def test_a_message_that_is_none_of_ours_is_passed_over_with_a_warning(
     assert caplog.text == ""
     assert read(b'{"id": "a"}') is None
     assert "t/1/7 is no RawMention: platform: Field required" in caplog.text
+
+
+class Reader:
+    """A consumer that is stopped while a fetch of its own is cancelled."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.is_closed = False
+        self._client = self
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        await self.go_on.wait()
+        raise asyncio.CancelledError
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_a_reader_whose_fetch_was_cancelled_does_not_end_its_caller() -> None:
+    reader = Reader()
+    reader.go_on.set()
+    await stop_reader(reader)  # type: ignore[arg-type]  # a stand-in
+    assert reader.is_closed
+
+
+async def test_a_caller_that_is_cancelled_while_it_stops_a_reader_ends() -> None:
+    reader = Reader()
+    stopping = asyncio.create_task(stop_reader(reader))  # type: ignore[arg-type]
+    await reader.stopping.wait()
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping

@@ -72,7 +72,28 @@ class Stream:
         self.committed += 1
 
 
-ALWAYS = Membership(lambda: 1, lambda: 1, 1, 1, lambda: 0.0)
+class Member(Membership):
+    """Counts how often a worker asks; at the ``lost_at``th time its partitions are another's."""
+
+    def __init__(self, lost_at: int = 0, sends: Callable[[], int] = lambda: 0) -> None:
+        super().__init__(lambda: 1, lambda: 1, 1, 1, lambda: 0.0)
+        self.asked = 0
+        self.sends_when_lost = 0
+        self._lost_at = lost_at
+        self._sends = sends
+
+    @property
+    def is_lost(self) -> bool:
+        return 0 < self._lost_at <= self.asked
+
+    async def is_current(self, generation: int) -> bool:
+        self.asked += 1
+        self.sends_when_lost = self._sends()
+        return not self.is_lost
+
+    async def settled(self) -> None:
+        if self.is_lost:
+            raise Crash
 
 
 @dataclass
@@ -85,27 +106,31 @@ class World:
     committed: int = 0
     sends: int = 0
     crash_at: set[int] = field(default_factory=set)
+    first: Member = field(default_factory=Member)
+    """The first worker."""
+    sends_of_first: int = 0
 
     async def run(self, crash_at: set[int]) -> None:
         """Workers go on, one after the other, until all is done; each dies at its send."""
         self.producer.fail = self._send
         self.crash_at = crash_at
-        finished = False
+        finished = await self._run_worker(self.first)
+        self.sends_of_first = self.sends
         while not finished:
-            finished = await self._run_worker()
+            finished = await self._run_worker(Member())
 
-    async def _run_worker(self) -> bool:
+    async def _run_worker(self, member: Member) -> bool:
         stream = Stream(self.log, self.committed)
         stage = self.make_stage()
         stage.batch_messages = BATCH
-        loop = StageLoop(stage, self.producer, 0, lambda: [0], lambda held: None, ALWAYS)
+        loop = StageLoop(stage, self.producer, 0, lambda: [0], lambda held: None, member)
         try:
             await loop.run(stream)  # type: ignore[arg-type]  # a stand-in
         except Crash:
             return False
         finally:
             self.committed = stream.committed
-        return True
+        return not member.is_lost  # another one goes on
 
     def _send(self, value: bytes | None) -> None:
         self.sends += 1
@@ -274,6 +299,24 @@ async def test_a_worker_may_die_at_any_send(
     agent: type[Any], logs: dict[str, list[Message]], make_world: MakeWorld
 ) -> None:
     await die_at_every_send(lambda: make_world(agent, logs[agent.name]))
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda one: one.name)
+async def test_a_worker_that_lost_its_partitions_writes_no_more(
+    agent: type[Any], logs: dict[str, list[Message]], make_world: MakeWorld
+) -> None:
+    """It may find out before it emits, or before it writes state; what follows is another's."""
+    unbroken = make_world(agent, logs[agent.name])
+    await unbroken.run(crash_at=set())
+    expected, asked = told(unbroken), unbroken.first.asked
+    assert asked > 4
+    for lost_at in range(1, asked + 1):
+        world = make_world(agent, logs[agent.name])
+        world.first = Member(lost_at, lambda world=world: world.sends)  # type: ignore[misc]
+        await world.run(crash_at=set())
+        assert world.first.is_lost
+        assert world.sends_of_first == world.first.sends_when_lost
+        assert told(world) == expected, lost_at
 
 
 def mentions_in(log: list[Message]) -> list[Message]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.agents.builders import as_read, counts, run_through
-from wanglou.agents.changelog import MARK_KEY, Changelog
-from wanglou.agents.dead_letter_limit import DeadLetterLimits
+from wanglou.agents.changelog import MARK_KEY, Changelog, encode_mark
+from wanglou.agents.dead_letter_limit import DeadLetterLimits, History
+from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.record import Emission, Record, Rejected, decode
 from wanglou.agents.settings import Settings
@@ -20,6 +23,7 @@ from wanglou.agents.step1_intake import Intake
 from wanglou.agents.step2_dedupe import Dedupe
 from wanglou.agents.step3_sentiment import Sentiment
 from wanglou.agents.step4_risk import Risk
+from wanglou.models.order import Mark
 from wanglou.models.rules import Rules
 from wanglou.models.state import KeyedState
 from wanglou.schemas.dead_letter import MAX_ORIGINAL_BYTES, DeadLetter, Reason
@@ -29,6 +33,7 @@ from wanglou.schemas.topics import (
     ALERTS,
     DEAD_LETTERS,
     EVENTS,
+    INTAKE_STATE,
     RAW,
     SENTIMENT_STATE,
 )
@@ -300,6 +305,56 @@ async def test_a_repeat_has_the_bytes_of_the_first(
         messages.append(emission.message)
         intake.discard()
     assert messages[0] == messages[1]
+
+
+@pytest.fixture
+def topic_of_state(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """What stands in the state topic; a test writes to it."""
+    standing: list[Message] = []
+
+    async def read(partition: int, position: int) -> AsyncIterator[tuple[Any, str]]:
+        for offset, one in list(enumerate(standing))[position:]:
+            yield SimpleNamespace(offset=offset, **dataclasses.asdict(one)), f"place {offset}"
+
+    monkeypatch.setattr(intake._changelog, "_read", read)
+    return standing
+
+
+async def test_what_waits_in_memory_goes_on_if_nobody_else_went_on(
+    intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
+) -> None:
+    """Of a generation in which it kept the partition; it is read again, and then acknowledged."""
+    records = [record(raw_mention(id=f"weibo:{number}"), number) for number in range(3)]
+    await intake.prepare(0, 1)
+    for one in records:
+        intake.take(one)
+    await intake.process(intake.release(1))
+    topic_of_state += intake.changes()
+    assert await intake.prepare(0, 2)
+    assert [one.offset for one in intake.release(9)] == [1, 2]
+    intake.take(records[2])
+    assert intake.release(9) == []
+    assert not intake.waits(0, 2)
+
+
+async def test_what_waits_in_memory_is_forgotten_if_another_worker_went_on(
+    intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
+) -> None:
+    records = [record(raw_mention(id=f"weibo:{number}"), number) for number in range(3)]
+    await intake.prepare(0, 1)
+    for one in records:
+        intake.take(one)
+    await intake.process(intake.release(1))
+    topic_of_state += intake.changes()
+    further = Mark(intake.release(1)[0].position, 1)
+    topic_of_state.append(
+        Message(INTAKE_STATE.name, MARK_KEY, encode_mark(further, History()), (), 0)
+    )
+    assert await intake.prepare(0, 2)
+    assert intake.release(9) == []
+    intake.take(records[1])
+    intake.take(records[2])
+    assert [one.offset for one in intake.release(9)] == [2]
 
 
 async def test_what_was_read_before_brings_nothing_again(

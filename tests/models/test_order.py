@@ -156,6 +156,22 @@ def drain(merge: Merge[Position]) -> list[Position]:
     return taken
 
 
+def test_what_had_no_turn_yet_has_come_up_to_what_is_next() -> None:
+    """A partition that is far ahead of the others holds up nobody."""
+    merge = Merge[Position](upstreams=2)
+    merge.add(0, 0, place(5), place(5))
+    merge.add(1, 1, place(9, 1), place(9, 1))
+    merge.advance(2, 0, after(20))
+    merge.settle()
+    assert place(4) < merge.frontier < place(5)
+    assert merge.pop() == place(5)
+    merge.settle()
+    assert place(8) < merge.frontier < place(9, 1)
+    restarted = Merge[Position](upstreams=2, mark=merge.mark())
+    assert not restarted.add(0, 0, place(5), place(5))
+    assert restarted.add(1, 1, place(9, 1), place(9, 1))
+
+
 def test_nothing_comes_before_every_upstream_has_come_as_far() -> None:
     merge = Merge[Position](upstreams=3)
     merge.add(0, 0, place(5), place(5))
