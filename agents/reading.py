@@ -46,6 +46,9 @@ class Reader(Protocol):
     def settle(self) -> None:
         """Nothing is in work: move the frontier up to the next record, or as far as is known."""
 
+    def is_shut(self) -> bool:
+        """Whether what is next may not begin: too much is on its way."""
+
     def is_held(self) -> bool:
         """Whether nothing more should be read: it would only wait in memory."""
 
@@ -100,9 +103,11 @@ class RawReader:
         else:
             self._done = self._clock.mark()
 
+    def is_shut(self) -> bool:
+        return bool(self._ready) and self._window.is_full()
+
     def is_held(self) -> bool:
-        full = bool(self._ready) and self._window.is_full()
-        return full or len(self._ready) >= MOST_READY
+        return self.is_shut() or len(self._ready) >= MOST_READY
 
     def waits(self, offset: int) -> bool:
         return bool(self._ready) and offset >= self._ready[0].offset
@@ -147,6 +152,9 @@ class MergeReader:
 
     def settle(self) -> None:
         self._merge.settle()
+
+    def is_shut(self) -> bool:
+        return False
 
     def is_held(self) -> bool:
         return False  # what it waits for stands further on

@@ -279,10 +279,9 @@ class Stage(ABC, Generic[S, V]):
     def why_waiting(self) -> dict[int, str]:
         """Of each partition that holds records back, why."""
         found = dict.fromkeys(self._restoring, "restores its state")
-        found |= dict.fromkeys(
-            self.held(), f"waits for the last agent, {self.window_messages} messages behind"
-        )
         for number, partition in self._partitions.items():
+            if partition.reader.is_shut():
+                found[number] = f"waits for the last agent, {self.window_messages} messages behind"
             slowest = partition.reader.slowest()
             if slowest is not None and self.upstream is not None:
                 found[number] = f"waits for partition {slowest} of {self.upstream.name}"

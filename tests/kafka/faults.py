@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from fleet import READY_SECONDS, SESSION_SECONDS, Fleet
+from fleet import READY_SECONDS, SECONDS_PER_TEXT, SESSION_SECONDS, Fleet
 from flow import Flow
 from load import Chapter
 from poison import Poison, new_poison, no_poison
@@ -87,6 +87,13 @@ async def worker_joins_and_leaves(scene: Scene) -> None:
     await _stop(scene, guest)
 
 
+async def worker_lags(scene: Scene) -> None:
+    """Two more workers come, of which one takes ten times as long for a text: all wait for it."""
+    scene.fleet.start()
+    scene.fleet.start(10 * SECONDS_PER_TEXT)
+    await scene.fleet.ready()
+
+
 async def worker_frozen(scene: Scene) -> None:
     """A worker does nothing until its session is over, then goes on as if nothing had been."""
     worker = scene.random.choice(scene.fleet.workers)
@@ -147,6 +154,8 @@ class Fault:
 
 
 UNDISTURBED = Fault("undisturbed", nothing)
+FOUR_WORKERS = Fault("one of four is slow", worker_lags, is_orderly=True)
+"""No fault, but the result must be the same."""
 
 FAULTS = (
     Fault("worker SIGKILL", worker_killed),

@@ -32,7 +32,7 @@ class Fleet:
         self._machines: dict[int, Path] = {}
         self._started = 0
 
-    def start(self) -> WorkerProcess:
+    def start(self, seconds_per_text: float = SECONDS_PER_TEXT) -> WorkerProcess:
         """Start a worker on a new machine."""
         self._started += 1
         machine = self._folder / f"machine{self._started}"
@@ -47,7 +47,7 @@ class Fleet:
                     "TMPDIR": str(machine),
                 },
                 folder=machine,
-                program=(str(SLOW_WORKER), str(SECONDS_PER_TEXT)),
+                program=(str(SLOW_WORKER), str(seconds_per_text)),
             )
         self.workers.append(worker)
         self._machines[worker.port] = machine

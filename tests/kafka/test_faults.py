@@ -9,7 +9,7 @@ import asyncio
 from random import Random
 
 import pytest
-from faults import FAULTS, Fault
+from faults import FAULTS, FOUR_WORKERS, Fault
 from load import SEED, Chapter
 from outcome import Expected, Found
 from real_kafka import Kafka, RealKafka
@@ -29,7 +29,7 @@ def test_an_undisturbed_run_is_what_the_backtest_says(undisturbed: tuple[Result,
     assert len(found.events) >= 4
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [FOUR_WORKERS, *FAULTS], ids=lambda fault: fault.name)
 def test_nothing_is_lost_and_nothing_counts_twice(
     fault: Fault,
     kafka: Kafka,
