@@ -3,6 +3,7 @@
 # make install only the virtual environment
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
+# make backlog     memory before a million waiting mentions
 # make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/training models/weights schemas schemas/generated deploy deploy/demo
 
-.PHONY: demo test test-kafka chaos recovery check bench install lock clean
+.PHONY: demo test test-kafka chaos recovery backlog check bench install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -29,6 +30,9 @@ chaos: install
 
 recovery: install
 	$(BIN)/python tests/kafka/recovery.py
+
+backlog: install
+	$(BIN)/python tests/kafka/backlog.py
 
 check: install
 	$(BIN)/ruff check .

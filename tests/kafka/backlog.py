@@ -1,4 +1,4 @@
-"""Measure memory before a backlog: ``python tests/kafka/backlog.py``
+"""Measure memory before a backlog: ``make backlog``
 
 Sends a million raw mentions to a real Kafka, lets one worker with a slow model read them for some
 minutes, and prints its memory as it goes. It ends with an error if memory grew in the second half.
