@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wanglou.agents import topic_admin
+from wanglou.agents.demo import own_environment
 from wanglou.agents.embedded_broker import embedded_broker
 from wanglou.agents.kafka import new_admin, start_producer
 from wanglou.agents.progress import QUIET_SECONDS, wait_drained
@@ -38,17 +39,18 @@ async def rate(address: str, folder: Path, program: Sequence[str], file: Path, l
     """Raw mentions a second, from new topics to the last acknowledgement."""
     broker = BrokerSettings(url=address)
     await topic_admin.create(broker, TopicSettings(partitions=4))
-    worker = WorkerProcess(
-        address,
-        folder / "worker.log",
-        environment={
-            "WANGLOU_MODEL__ENABLED": "false",
-            "WANGLOU_WORKER__WINDOW_MESSAGES": "1000000",  # the peer tells no window to go on
-            "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": "6",
-        },
-        folder=folder,
-        program=program,
-    )
+    with own_environment():
+        worker = WorkerProcess(
+            address,
+            folder / "worker.log",
+            environment={
+                "WANGLOU_MODEL__ENABLED": "false",
+                "WANGLOU_WORKER__WINDOW_MESSAGES": "1000000",  # the peer tells no window to go on
+                "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": "6",
+            },
+            folder=folder,
+            program=program,
+        )
     try:
         await asyncio.to_thread(worker.wait_ready, READY_SECONDS)
         producer = await start_producer(broker)
