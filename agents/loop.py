@@ -1,9 +1,9 @@
 """How an agent runs: micro-batches off a Faust stream, and the order of effects.
 
-emit → acknowledged → write state → acknowledged → acknowledge the source. Faust commits the
-acknowledged offsets afterwards. A crash between two steps repeats the later ones: the output has
-the same bytes and position, so its reader drops it, and state ignores a position that it has
-applied.
+emit → acknowledged → write state, tell watermarks → acknowledged → acknowledge the source. Faust
+commits the acknowledged offsets afterwards. A crash between two steps repeats the later ones: the
+output has the same bytes and position, so its reader drops it, and state ignores a position that it
+has applied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 
 from wanglou.agents.dead_letter_limit import Outcome
 from wanglou.agents.gate import Gate
-from wanglou.agents.kafka import Message, send_all
+from wanglou.agents.kafka import send_all
 from wanglou.agents.membership import Membership
 from wanglou.agents.record import Emission, Record, Rejected
 from wanglou.agents.stage import Stage
@@ -204,9 +204,10 @@ class StageLoop:
         for record in last.values():  # before the mark is written, which tells that it was done
             emissions += stage.close_partition(record)
         await self._check(generation)
-        await self._emit(records, emissions, stage.watermarks())
+        await self._emit(records, emissions)
         await self._check(generation)
-        await send_all(self._producer, stage.changes(), self._count_retries)
+        told = [*stage.watermarks(), *stage.changes()]  # never before what they speak of
+        await send_all(self._producer, told, self._count_retries)
         stage.acknowledged()
         self._measure(records, time.perf_counter() - started)
         return complete
@@ -215,16 +216,14 @@ class StageLoop:
         if not await self._member.is_current(generation):
             raise PartitionsLost
 
-    async def _emit(
-        self, records: list[Record], emissions: list[Emission], watermarks: list[Message]
-    ) -> None:
+    async def _emit(self, records: list[Record], emissions: list[Emission]) -> None:
         """Send all, and put aside what the broker refuses; nothing if too much would be put aside.
 
         Raises ``TooManyDeadLetters``.
         """
         limit = self._stage.limit
         limit.check(outcomes(records, emissions))
-        messages = [one.message for one in emissions] + watermarks
+        messages = [one.message for one in emissions]
         refused = await send_all(self._producer, messages, self._count_retries)
         origin = {id(one.message): one.record for one in emissions}
         letters = [
