@@ -161,9 +161,9 @@ class WorkerApp:
             for number, reason in stage.why_waiting().items()
         }
         places = [
-            TopicPartition(topic, number)
-            for topic in (stage.source.name for stage in self._stages)
-            for number in self._assignment.of(topic)
+            TopicPartition(stage.source.name, number)
+            for stage in self._stages
+            for number in self._assignment.of(stage.source.name)
         ]
         readings = await self._offsets.readings(places)
         return {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from wanglou.agents.changelog import MARK_KEY, decode_mark
 from wanglou.agents.kafka import end_of, new_reader, places_of, stop_reader
@@ -17,6 +17,18 @@ from wanglou.schemas.topics import Topic
 
 WAIT_SECONDS = 1.0
 """For the next mark, before it is asked for again."""
+
+
+def marks_in(
+    batches: Mapping[TopicPartition, Sequence[ConsumerRecord]],
+) -> Iterator[tuple[TopicPartition, Mark]]:
+    """The marks among what was read from state topics."""
+    for place, records in batches.items():
+        for record in records:
+            if record.key == MARK_KEY:
+                where = f"{place.topic}/{place.partition}/{record.offset}"
+                mark, _ = decode_mark(record.value, where)
+                yield place, mark
 
 
 class MarkFollower:
@@ -60,12 +72,8 @@ class MarkFollower:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             wait = max(1, int(min(left, WAIT_SECONDS) * 1000))
-            for place, records in (await self._reader.getmany(timeout_ms=wait)).items():
-                for record in records:
-                    if record.key == MARK_KEY:
-                        where = f"{place.topic}/{place.partition}/{record.offset}"
-                        mark, _ = decode_mark(record.value, where)
-                        yield place.partition, mark
+            for place, mark in marks_in(await self._reader.getmany(timeout_ms=wait)):
+                yield place.partition, mark
 
     async def ends_of(self, topic: Topic, partitions: Collection[int]) -> dict[int, int]:
         """One after the last offset of some partitions of any topic."""

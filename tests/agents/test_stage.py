@@ -320,16 +320,24 @@ def topic_of_state(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> list[Mess
     return standing
 
 
-async def test_what_waits_in_memory_goes_on_if_nobody_else_went_on(
+async def first_of_three(
     intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
-) -> None:
-    """Of a generation in which it kept the partition; it is read again, and then acknowledged."""
+) -> list[Record]:
+    """Three records that were taken in, of which one was processed and its mark written."""
     records = [record(raw_mention(id=f"weibo:{number}"), number) for number in range(3)]
     await intake.prepare(0, 1)
     for one in records:
         intake.take(one)
     await intake.process(intake.release(1))
     topic_of_state += intake.changes()
+    return records
+
+
+async def test_what_waits_in_memory_goes_on_if_nobody_else_went_on(
+    intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
+) -> None:
+    """Of a generation in which it kept the partition; it is read again, and then acknowledged."""
+    records = await first_of_three(intake, topic_of_state, record, raw_mention)
     assert await intake.prepare(0, 2)
     assert [one.offset for one in intake.release(9)] == [1, 2]
     intake.take(records[2])
@@ -340,12 +348,7 @@ async def test_what_waits_in_memory_goes_on_if_nobody_else_went_on(
 async def test_what_waits_in_memory_is_forgotten_if_another_worker_went_on(
     intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
 ) -> None:
-    records = [record(raw_mention(id=f"weibo:{number}"), number) for number in range(3)]
-    await intake.prepare(0, 1)
-    for one in records:
-        intake.take(one)
-    await intake.process(intake.release(1))
-    topic_of_state += intake.changes()
+    records = await first_of_three(intake, topic_of_state, record, raw_mention)
     further = Mark(intake.release(1)[0].position, 1)
     topic_of_state.append(
         Message(INTAKE_STATE.name, MARK_KEY, encode_mark(further, History()), (), 0)

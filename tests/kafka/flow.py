@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from wanglou.agents.app import APP_ID, STAGES
-from wanglou.agents.changelog import MARK_KEY, decode_mark
 from wanglou.agents.kafka import TopicProblem, new_admin, new_reader, places_of, stop_reader
+from wanglou.agents.marks import marks_in
 from wanglou.agents.progress import QUIET_SECONDS
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import BEGINNING, Position
@@ -233,19 +233,12 @@ class Flow:
         async with asyncio.timeout(ANSWER_SECONDS):
             committed = await admin.list_consumer_group_offsets(APP_ID, partitions=places)
             ends = await reader.end_offsets(places)
-        self._follow(await reader.getmany())
+        for place, mark in marks_in(await reader.getmany()):
+            source = TopicPartition(SOURCES[place.topic], place.partition)
+            self._come[source] = max(mark.frontier, self._come.get(source, BEGINNING))
         done = {
             place: max(0, committed[place].offset) if place in committed else 0 for place in places
         }
         async with self._fresh:
             self.samples.append(Sample(time.monotonic(), done, dict(ends), dict(self._come)))
             self._fresh.notify_all()
-
-    def _follow(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        """Take in the marks among what was read from the state topics."""
-        for place, of_place in records.items():
-            source = TopicPartition(SOURCES[place.topic], place.partition)
-            for record in of_place:
-                if record.key == MARK_KEY:
-                    mark, _ = decode_mark(record.value, str(place))
-                    self._come[source] = max(mark.frontier, self._come.get(source, BEGINNING))
