@@ -84,11 +84,9 @@ class Changelog(Generic[V]):
         self._broker = broker
         self._codec: TypeAdapter[_Stored[V]] = TypeAdapter(_Stored[value_type])  # type: ignore[valid-type]
 
-    def messages(
-        self, partition: int, state: KeyedState[V], mark: Mark, history: History
-    ) -> list[Message]:
-        """What has changed since the last call, as messages to the state topic; the mark last."""
-        changed = [
+    def changes(self, partition: int, state: KeyedState[V]) -> list[Message]:
+        """What has changed since the last call, as messages to the state topic."""
+        return [
             Message(
                 topic=self._topic.name,
                 key=key.encode(),
@@ -98,8 +96,10 @@ class Changelog(Generic[V]):
             )
             for key, entry in state.changes()
         ]
-        stored = encode_mark(mark, history)
-        return [*changed, Message(self._topic.name, MARK_KEY, stored, (), partition)]
+
+    def mark(self, partition: int, mark: Mark, history: History) -> Message:
+        """How far a partition has come; to be written once the changes are acknowledged."""
+        return Message(self._topic.name, MARK_KEY, encode_mark(mark, history), (), partition)
 
     async def catch_up(self, partition: int, state: KeyedState[V], before: Restored) -> Restored:
         """Load what stands in the topic after ``before``.

@@ -1,9 +1,9 @@
 """How an agent runs: micro-batches off a Faust stream, and the order of effects.
 
-emit → acknowledged → write state, tell watermarks → acknowledged → acknowledge the source. Faust
-commits the acknowledged offsets afterwards. A crash between two steps repeats the later ones: the
-output has the same bytes and position, so its reader drops it, and state ignores a position that it
-has applied.
+emit → acknowledged → write state → acknowledged → write marks, tell watermarks → acknowledged →
+acknowledge the source. Faust commits the acknowledged offsets afterwards. A crash between two steps
+repeats the later ones: the output has the same bytes and position, so its reader drops it, and
+state ignores a position that it has applied.
 """
 
 from __future__ import annotations
@@ -206,7 +206,8 @@ class StageLoop:
         await self._check(generation)
         await self._emit(records, emissions)
         await self._check(generation)
-        told = [*stage.watermarks(), *stage.changes()]  # never before what they speak of
+        await send_all(self._producer, stage.changes(), self._count_retries)
+        told = [*stage.watermarks(), *stage.marks()]  # never before what they speak of
         await send_all(self._producer, told, self._count_retries)
         stage.acknowledged()
         self._measure(records, time.perf_counter() - started)

@@ -143,10 +143,11 @@ class Stage(ABC, Generic[S, V]):
         if held is not None:
             history = self.limit.history(number)
             before = Restored(held.reader.mark(), history, held.restored.position)
+        latest = state.latest
         self._restoring.add(number)
         restored = await self._changelog.catch_up(number, state, before)
         self._restoring.discard(number)
-        if held is not None and restored.mark == held.written:
+        if held is not None and restored.mark == held.written and state.latest == latest:
             held.generation, held.restored = generation, restored
             return True
         self._partitions[number] = Partition(
@@ -240,12 +241,20 @@ class Stage(ABC, Generic[S, V]):
 
     def changes(self) -> list[Message]:
         """Changed state, to be written once the emissions are acknowledged."""
+        return [
+            message
+            for number, partition in self._partitions.items()
+            if partition.reader.mark() != partition.written
+            for message in self._changelog.changes(number, partition.state)
+        ]
+
+    def marks(self) -> list[Message]:
+        """How far each partition has come, to be written once the changes are acknowledged."""
         messages: list[Message] = []
         for number, partition in self._partitions.items():
             mark = partition.reader.mark()
             if mark != partition.written:
-                history = self.limit.history(number)
-                messages += self._changelog.messages(number, partition.state, mark, history)
+                messages.append(self._changelog.mark(number, mark, self.limit.history(number)))
                 partition.written = mark
             self._measure(number, partition)
         return messages

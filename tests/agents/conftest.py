@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from wanglou.agents.changelog import Changelog, Restored
+from wanglou.agents.changelog import Changelog
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.record import Record
 from wanglou.agents.settings import Settings, load_settings
@@ -89,10 +89,11 @@ def metrics() -> Metrics:
 def empty_state_topics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents find nothing in their state topics, and need no broker for it."""
 
-    async def catch_up(self: object, partition: int, state: object, before: Restored) -> Restored:
-        return before
+    async def read(self: object, partition: int, position: int) -> AsyncIterator[object]:
+        for nothing in ():
+            yield nothing
 
-    monkeypatch.setattr(Changelog, "catch_up", catch_up)
+    monkeypatch.setattr(Changelog, "_read", read)
 
 
 @pytest.fixture

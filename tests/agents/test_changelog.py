@@ -213,12 +213,12 @@ def test_a_mark_of_another_release_is_refused_with_its_place(value: bytes | None
         decode_mark(value, "here")
 
 
-def test_changes_are_messages_to_the_partition_and_the_mark_comes_last() -> None:
+def test_changes_and_marks_are_messages_to_the_partition() -> None:
     state: KeyedState[Thread] = KeyedState(60)
     state.put("old", Thread(("a",), "b"), position=at(1), minute=0)
     state.put("新", Thread(("c",), "d"), position=at(2), minute=1000)
     state.observe(1000)
-    written = THREADS.messages(3, state, Mark(at(2), 7), History())
+    written = [*THREADS.changes(3, state), THREADS.mark(3, Mark(at(2), 7), History())]
     assert {one.partition for one in written} == {3}
     assert {one.topic for one in written} == {INTAKE_STATE.name}
     assert [one.key for one in written] == ["新".encode(), b"old", MARK_KEY]
@@ -227,7 +227,7 @@ def test_changes_are_messages_to_the_partition_and_the_mark_comes_last() -> None
     assert THREADS.decode(new.value, "here") == Entry(at(2), 1000, Thread(("c",), "d"))
     assert (old.value, old.headers) == (None, ((POSITION_HEADER, b"1,1,1,1"),))
     assert decode_mark(mark.value, "here") == (Mark(at(2), 7), History())
-    assert [one.key for one in THREADS.messages(3, state, Mark(), History())] == [MARK_KEY]
+    assert THREADS.changes(3, state) == []
 
 
 class _Reader:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agents.builders import as_read, counts, run_through
-from wanglou.agents.changelog import MARK_KEY, Changelog, encode_mark
+from wanglou.agents.changelog import MARK_KEY, Changelog, decode_mark, encode_mark
 from wanglou.agents.dead_letter_limit import DeadLetterLimits, History
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
@@ -25,7 +25,7 @@ from wanglou.agents.step3_sentiment import Sentiment
 from wanglou.agents.step4_risk import Risk
 from wanglou.models.order import Mark
 from wanglou.models.rules import Rules
-from wanglou.models.state import KeyedState
+from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.dead_letter import MAX_ORIGINAL_BYTES, DeadLetter, Reason
 from wanglou.schemas.mention import Mention, RawMention
 from wanglou.schemas.topics import (
@@ -263,7 +263,7 @@ async def test_a_partition_that_was_given_away_is_forgotten(
     assert keys_by_partition(intake) == marks
     await run_through(intake, [record(raw_mention(id="weibo:2"), 1, partition=1)])
     intake.keep([0])
-    assert intake.changes() == []
+    assert keys_by_partition(intake) == {}
     with pytest.raises(KeyError):
         await intake.process([record(raw_mention(), partition=1)])
 
@@ -271,7 +271,7 @@ async def test_a_partition_that_was_given_away_is_forgotten(
 def keys_by_partition(stage: Stage[Any, Any]) -> dict[int, list[bytes | None]]:
     """The keys that a stage writes to its state topic."""
     found: dict[int, list[bytes | None]] = {}
-    for message in stage.changes():
+    for message in [*stage.changes(), *stage.marks()]:
         assert message.topic == stage.state_topic.name
         assert message.partition is not None
         found.setdefault(message.partition, []).append(message.key)
@@ -281,7 +281,7 @@ def keys_by_partition(stage: Stage[Any, Any]) -> dict[int, list[bytes | None]]:
 async def test_a_partition_can_be_given_away_before_anything_came_of_it(intake: Intake) -> None:
     await intake.prepare(0, 1)
     intake.keep([])
-    assert intake.changes() == []
+    assert keys_by_partition(intake) == {}
 
 
 async def test_after_an_error_all_state_is_forgotten(
@@ -290,7 +290,7 @@ async def test_after_an_error_all_state_is_forgotten(
     await intake.prepare(0, 1)
     await run_through(intake, [record(raw_mention())])
     intake.discard()
-    assert intake.changes() == []
+    assert keys_by_partition(intake) == {}
 
 
 async def test_a_repeat_has_the_bytes_of_the_first(
@@ -329,7 +329,7 @@ async def first_of_three(
     for one in records:
         intake.take(one)
     await intake.process(intake.release(1))
-    topic_of_state += intake.changes()
+    topic_of_state += [*intake.changes(), *intake.marks()]
     return records
 
 
@@ -349,7 +349,8 @@ async def test_what_waits_in_memory_is_forgotten_if_another_worker_went_on(
     intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
 ) -> None:
     records = await first_of_three(intake, topic_of_state, record, raw_mention)
-    further = Mark(intake.release(1)[0].position, 1)
+    first, _ = decode_mark(topic_of_state[-1].value, "here")
+    further = Mark(first.frontier._replace(offset=2), 1)
     topic_of_state.append(
         Message(INTAKE_STATE.name, MARK_KEY, encode_mark(further, History()), (), 0)
     )
@@ -358,6 +359,20 @@ async def test_what_waits_in_memory_is_forgotten_if_another_worker_went_on(
     intake.take(records[1])
     intake.take(records[2])
     assert [one.offset for one in intake.release(9)] == [2]
+
+
+async def test_a_partition_comes_anew_if_another_worker_died_before_its_mark(
+    intake: Intake, topic_of_state: list[Message], record: Make, raw_mention: MakeRaw
+) -> None:
+    """Its values alone tell that it went on."""
+    await first_of_three(intake, topic_of_state, record, raw_mention)
+    first = intake._changelog.decode(topic_of_state[0].value or b"", "here")
+    entry = Entry(first.position._replace(offset=1), 0, first.value)
+    topic_of_state.append(
+        Message(INTAKE_STATE.name, b"weibo:1", intake._changelog.encode(entry), (), 0)
+    )
+    assert await intake.prepare(0, 2)
+    assert intake.release(9) == []
 
 
 async def test_what_was_read_before_brings_nothing_again(
