@@ -59,6 +59,10 @@ class _StoredMark(BaseModel):
     history: History = History()
 
 
+class TakenOver(StateError):
+    """Another worker has gone on with the partition."""
+
+
 @dataclass(slots=True)
 class Restored:
     """What a partition's state topic held: the latest mark, the dead letters that were counted
@@ -101,12 +105,12 @@ class Changelog(Generic[V]):
         """How far a partition has come; to be written once the changes are acknowledged."""
         return Message(self._topic.name, MARK_KEY, encode_mark(mark, history), (), partition)
 
-    async def catch_up(self, partition: int, state: KeyedState[V], before: Restored) -> Restored:
-        """Load what stands in the topic after ``before``.
+    async def restore(self, partition: int, state: KeyedState[V]) -> Restored:
+        """Load what stands in the topic.
 
         Raises ``StateError`` for a value of another release.
         """
-        mark, history, position = before.mark, before.history, before.position
+        mark, history, position = Mark(), History(), 0
         async for record, where in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
@@ -120,18 +124,21 @@ class Changelog(Generic[V]):
         state.observe(mark.frontier.minute)
         return Restored(mark, history, position)
 
-    async def patrol(self, partition: int, state: KeyedState[V], position: int) -> int:
+    async def patrol(self, partition: int, state: KeyedState[V], mark: Mark, position: int) -> int:
         """Look whether what was written after ``position`` is still the latest; where it ends.
 
         A value that an older one stands after becomes a change, to be written again. Raises
-        ``StateError`` if another worker wrote a newer value: the partition is not ours any more.
+        ``TakenOver`` for a newer value, or a later mark than ``mark``, the one written last.
         """
         async for record, where in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
-                continue
-            if not state.compare(record.key.decode(), self._entry(record, where)):
-                raise StateError(f"{where}: another worker has the partition")
+                stored, _ = decode_mark(record.value, where)
+                is_ours = mark.later(stored) is mark
+            else:
+                is_ours = state.compare(record.key.decode(), self._entry(record, where))
+            if not is_ours:
+                raise TakenOver(f"{where}: another worker has the partition")
         if repaired := state.repair():
             logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
         return position

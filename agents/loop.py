@@ -87,7 +87,11 @@ async def _first_event(inbox: Inbox, pump: asyncio.Task[None], seconds: float) -
 
 
 class PartitionsLost(Exception):
-    """Another worker has them."""
+    """Another worker may have them."""
+
+
+class Unsettled(Exception):
+    """It shows that another worker may have some partitions when all is emitted, none written."""
 
 
 class StageLoop:
@@ -95,8 +99,9 @@ class StageLoop:
 
     ``kept`` tells the partitions that no other worker has had since it was last asked;
     ``hold_back`` is told after each batch of which of them nothing more should be read for now.
-    Nothing is written of partitions that another worker has: a batch that finds out so in its midst
-    is given up.
+    Nothing is written of partitions that another worker has: a batch that finds out so before it
+    emits is given up; one that finds out afterwards writes down, once the partitions are assigned
+    anew, what came of those that are kept.
     """
 
     def __init__(
@@ -153,6 +158,10 @@ class StageLoop:
             except PartitionsLost:
                 logger.warning("agent %s gives up a batch of lost partitions", self._stage.name)
                 self._give_up()
+            except Unsettled:
+                logger.warning("agent %s writes no state of lost partitions", self._stage.name)
+                self._complete = False
+                return
             if self._complete:
                 self._last.clear()
             await self._acknowledge(stream)
@@ -194,7 +203,7 @@ class StageLoop:
         """Process what has its turn, at most a batch; True if that was all there is.
 
         ``last`` is the last record of each partition that has moved since all there was was done.
-        Raises ``PartitionsLost``.
+        Raises ``PartitionsLost`` and ``Unsettled``.
         """
         stage, started = self._stage, time.perf_counter()
         generation = self._member.generation
@@ -203,19 +212,17 @@ class StageLoop:
         emissions = letters + await stage.process(records)
         for record in last.values():  # before the mark is written, which tells that it was done
             emissions += stage.close_partition(record)
-        await self._check(generation)
+        if not await self._member.is_current(generation):
+            raise PartitionsLost
         await self._emit(records, emissions)
-        await self._check(generation)
+        if not await self._member.is_current(generation):
+            raise Unsettled
         await send_all(self._producer, stage.changes(), self._count_retries)
         told = [*stage.watermarks(), *stage.marks()]  # never before what they speak of
         await send_all(self._producer, told, self._count_retries)
         stage.acknowledged()
         self._measure(records, time.perf_counter() - started)
         return complete
-
-    async def _check(self, generation: int) -> None:
-        if not await self._member.is_current(generation):
-            raise PartitionsLost
 
     async def _emit(self, records: list[Record], emissions: list[Emission]) -> None:
         """Send all, and put aside what the broker refuses; nothing if too much would be put aside.

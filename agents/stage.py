@@ -16,8 +16,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from wanglou.agents.changelog import Changelog, Restored
-from wanglou.agents.dead_letter_limit import DeadLetterLimit, DeadLetterLimits, History
+from wanglou.agents.assignment import NO_GENERATION
+from wanglou.agents.changelog import Changelog, Restored, TakenOver
+from wanglou.agents.dead_letter_limit import DeadLetterLimit, DeadLetterLimits
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.reading import MergeReader, RawReader, Reader
@@ -49,11 +50,12 @@ Act = Callable[[], list[Emission]]
 class Partition(Generic[S, V]):
     """What a stage holds of a partition: where it reads, its state, and the step over it."""
 
-    generation: int
     restored: Restored
     state: KeyedState[V]
     reader: Reader
     step: S
+    generation: int = NO_GENERATION
+    """The group's, in which it was last read."""
     announced: Position = BEGINNING
     """The watermark that the readers of the output were last told."""
     written: Mark | None = None
@@ -132,42 +134,48 @@ class Stage(ABC, Generic[S, V]):
 
         Reading begins at the committed offset again. If nobody has gone on with the partition in
         the meantime, what is in memory still holds: what it waits for is only acknowledged when it
-        is read again. Otherwise what another worker wrote is read on top of the state, and the step
-        is built anew, as it may keep an index over it. True if the generation is new.
+        is read again. True if the generation is new.
         """
         held = self._partitions.get(number)
         if held is not None and held.generation == generation:
             return False
-        state = self.new_state() if held is None else held.state
-        before = Restored(Mark(), History(), 0)
-        if held is not None:
-            history = self.limit.history(number)
-            before = Restored(held.reader.mark(), history, held.restored.position)
-        latest = state.latest
         self._restoring.add(number)
-        restored = await self._changelog.catch_up(number, state, before)
+        if held is None or not await self._still_holds(number, held):
+            await self._restore(number)
         self._restoring.discard(number)
-        if held is not None and restored.mark == held.written and state.latest == latest:
-            held.generation, held.restored = generation, restored
-            return True
+        self._partitions[number].generation = generation
+        return True
+
+    async def _still_holds(self, number: int, held: Partition[S, V]) -> bool:
+        try:
+            await self._look(number, held)
+        except TakenOver:
+            return False
+        return True
+
+    async def _look(self, number: int, held: Partition[S, V]) -> None:
+        """Look for what others have written to a partition's state. Raises ``TakenOver``."""
+        mark = held.written or held.restored.mark
+        held.restored.position = await self._changelog.patrol(
+            number, held.state, mark, held.restored.position
+        )
+
+    async def _restore(self, number: int) -> None:
+        state = self.new_state()
+        restored = await self._changelog.restore(number, state)
         self._partitions[number] = Partition(
-            generation,
-            restored,
-            state,
-            self._new_reader(number, restored.mark),
-            self.new_step(state),
+            restored, state, self._new_reader(number, restored.mark), self.new_step(state)
         )
         self.limit.begin(number, restored.history)
         self.metrics.restores.labels(self.name).inc()
-        return True
 
     async def patrol(self) -> None:
-        """Write state again that another worker, asleep while it lost its partition, set back."""
+        """Write state again that another worker, asleep while it lost its partition, set back.
+
+        Raises ``TakenOver``.
+        """
         for number, partition in self._partitions.items():
-            restored = partition.restored
-            restored.position = await self._changelog.patrol(
-                number, partition.state, restored.position
-            )
+            await self._look(number, partition)
 
     def _new_reader(self, number: int, mark: Mark) -> Reader:
         if self.upstream is None:

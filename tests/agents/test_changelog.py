@@ -19,6 +19,7 @@ from wanglou.agents.changelog import (
     Changelog,
     Restored,
     StateError,
+    TakenOver,
     decode_mark,
     encode_mark,
 )
@@ -29,7 +30,7 @@ from wanglou.models.dedupe import Seen
 from wanglou.models.event import Bucket, EventState, add_mention
 from wanglou.models.intake import Thread
 from wanglou.models.levels import LevelState
-from wanglou.models.order import LAST, Mark, Position, after
+from wanglou.models.order import LAST, Mark, Position
 from wanglou.models.rules import Rules
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.base import MAX_COUNT, minute_of
@@ -49,7 +50,6 @@ positions = st.builds(Position, numbers, numbers, numbers, numbers)
 marks = st.builds(Mark, positions, numbers, st.dictionaries(st.integers(0, 99), positions))
 tallies = st.builds(Tally, st.integers(0, 2**1000), st.integers(0, 1000), st.integers(0, 1000))
 histories = st.builds(History, tallies, tallies)
-NOTHING = Restored(Mark(), History(), 0)
 minutes = st.integers(0, 2**31)
 texts = st.text()
 counters = st.none() | st.integers(0, MAX_COUNT)
@@ -271,7 +271,7 @@ def texts_in(state: KeyedState[Thread]) -> dict[str, str]:
     return {key: value.text for key, value in state.items()}
 
 
-async def test_state_is_caught_up_with_its_topic(topic: Standing) -> None:
+async def test_state_is_restored_from_its_topic(topic: Standing) -> None:
     counted = History(Tally(1, 1, 1), Tally())
     topic += [
         thread("kept", 1, "old"),
@@ -281,7 +281,7 @@ async def test_state_is_caught_up_with_its_topic(topic: Standing) -> None:
         mark_of(3, counted),
     ]
     state: KeyedState[Thread] = KeyedState(60)
-    restored = await THREADS.catch_up(0, state, NOTHING)
+    restored = await THREADS.restore(0, state)
     assert restored == Restored(Mark(at(3), 3), counted, 5)
     assert texts_in(state) == {"kept": "new"}
     assert state.applied("kept") == at(3)
@@ -298,7 +298,7 @@ async def test_what_a_worker_that_woke_up_set_back_is_written_again(topic: Stand
         mark_of(2),
     ]
     state: KeyedState[Thread] = KeyedState(60)
-    restored = await THREADS.catch_up(0, state, NOTHING)
+    restored = await THREADS.restore(0, state)
     assert restored.mark == Mark(at(3), 3)
     assert texts_in(state) == {"value": "new", "grave": "alive"}
     repaired = dict(state.changes())
@@ -313,35 +313,48 @@ async def test_the_patrol_finds_what_was_set_back_behind_its_own_writing(topic: 
     state.put("a", Thread(("a",), "new"), position=at(9), minute=5)
     state.changes()
     topic += [thread("a", 8, "own"), thread("a", 9, "new"), mark_of(9)]
-    assert await THREADS.patrol(0, state, 0) == 3
+    mine = Mark(at(9), 9)
+    assert await THREADS.patrol(0, state, mine, 0) == 3
     assert state.changes() == [], "its own values stand in order"
-    topic += [thread("a", 8, "of a worker that woke up late")]
-    assert await THREADS.patrol(0, state, 3) == 4
+    topic += [thread("a", 8, "of a worker that woke up late"), mark_of(8)]
+    assert await THREADS.patrol(0, state, mine, 3) == 5
     assert dict(state.changes()) == {"a": Entry(at(9), 5, Thread(("a",), "new"))}
 
 
-async def test_the_patrol_ends_a_worker_that_has_lost_its_partition(topic: Standing) -> None:
+@pytest.mark.parametrize("written", [thread("a", 9, "of the new owner"), mark_of(9)])
+async def test_the_patrol_finds_that_another_worker_has_gone_on(
+    topic: Standing, written: tuple[bytes, bytes, Any]
+) -> None:
+    topic += [thread("a", 8, "own"), mark_of(8), written]
     state: KeyedState[Thread] = KeyedState(60)
-    topic += [thread("a", 9, "of the new owner")]
-    with pytest.raises(StateError, match="1/0: another worker has the partition"):
-        await THREADS.patrol(1, state, 0)
+    state.put("a", Thread(("a",), "own"), position=at(8), minute=5)
+    with pytest.raises(TakenOver, match="1/2: another worker has the partition"):
+        await THREADS.patrol(1, state, Mark(at(8), 8), 0)
+
+
+async def test_the_patrol_keeps_what_is_not_written_yet(topic: Standing) -> None:
+    state: KeyedState[Thread] = KeyedState(60)
+    state.put("old", Thread(("a",), "x"), position=at(1), minute=0)
+    state.put("a", Thread(("a",), "x"), position=at(2), minute=1000)
+    topic += [(key.encode(), THREADS.encode(entry), ()) for key, entry in state.changes()]
+    topic += [mark_of(2)]
+    state.put("a", Thread(("a",), "new"), position=at(3), minute=1000)
+    state.observe(1000)
+    assert await THREADS.patrol(0, state, Mark(at(2), 2), 0) == 3
+    assert texts_in(state) == {"a": "new"}
+    assert {key: entry.value for key, entry in state.changes()} == {
+        "a": Thread(("a",), "new"),
+        "old": None,
+    }
 
 
 async def test_a_tombstone_without_its_position_is_refused(topic: Standing) -> None:
     topic += [(b"a", None, ())]
     with pytest.raises(StateError, match=r"/3/0: is a tombstone without the header 'position'"):
-        await THREADS.catch_up(3, KeyedState(60), NOTHING)
-
-
-async def test_only_what_is_new_is_read(topic: Standing) -> None:
-    topic += [thread("before", 1, "x"), thread("after", 2, "x")]
-    state: KeyedState[Thread] = KeyedState(60)
-    restored = await THREADS.catch_up(0, state, Restored(Mark(after(1), 0), History(), 1))
-    assert list(texts_in(state)) == ["after"]
-    assert restored == Restored(Mark(after(1), 0), History(), 2)
+        await THREADS.restore(3, KeyedState(60))
 
 
 async def test_an_unknown_version_names_where_it_stands(topic: Standing) -> None:
     topic += [thread("a", 1, "x"), (b"b", stored(version=9), ())]
     with pytest.raises(StateError, match=r"^wanglou\.state\.intake\.v1/3/1: .*version: "):
-        await THREADS.catch_up(3, KeyedState(60), NOTHING)
+        await THREADS.restore(3, KeyedState(60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -317,6 +318,36 @@ async def test_a_worker_that_lost_its_partitions_writes_no_more(
         assert world.first.is_lost
         assert world.sends_of_first == world.first.sends_when_lost
         assert told(world) == expected, lost_at
+
+
+class Restless(Member):
+    """Its partitions are assigned anew, and stay with it, each time that it has emitted a batch."""
+
+    async def is_current(self, generation: int) -> bool:
+        self.asked += 1
+        return self.asked % 4 != 2
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda one: one.name)
+async def test_a_worker_that_keeps_its_partitions_repeats_nothing(
+    agent: type[Any], logs: dict[str, list[Message]], make_world: MakeWorld
+) -> None:
+    """Though it did not know so between emitting and writing state."""
+    unbroken = make_world(agent, logs[agent.name])
+    await unbroken.run(crash_at=set())
+    expected, once = told(unbroken), emitted(unbroken)
+    restless = make_world(agent, logs[agent.name])
+    restless.first = Restless()
+    await restless.run(crash_at=set())
+    assert restless.committed == len(restless.log)
+    assert told(restless) == expected
+    assert emitted(restless) == once
+
+
+def emitted(world: World) -> Counter[Any]:
+    """What a worker has sent, but for state and watermarks."""
+    own = world.make_stage().state_topic.name
+    return Counter(one for one in world.producer.sent if one[0] != own and one[1] is not None)
 
 
 def mentions_in(log: list[Message]) -> list[Message]:
