@@ -167,6 +167,21 @@ def _unlabelled(path: Path) -> Iterator[Example]:
         yield Example(normalise(_string(row, "text", where)), path.stem)
 
 
+def _tagged_news(path: Path) -> Iterator[Example]:
+    try:
+        rows = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise CorpusError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise CorpusError(f"{path}: must be a list of items")
+    for number, row in enumerate(rows):
+        match row:
+            case [str(text), str()]:
+                yield Example(normalise(text), path.stem)
+            case _:
+                raise CorpusError(f"{path}: item {number} must be a text and its tags, not {row!r}")
+
+
 READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "sentiment": _sentiment,
     "emotion": _emotion,
@@ -177,6 +192,7 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "company_news": _company_news,
     "own": _own,
     "unlabelled": _unlabelled,
+    "tagged_news": _tagged_news,
 }
 """The reader of each format that a recipe may name."""
 

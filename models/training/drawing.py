@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wanglou.models.network import INSTITUTION, INSTITUTION_NEGATIVE, OUTSIDE
@@ -56,6 +57,19 @@ class Drawer:
         self._pieces = encoder.encode(
             [Passage(row.text, (row.institution,) if row.institution else ()) for row in examples]
         )
+
+    def of(self, sources: Collection[str]) -> Drawer:
+        """One that draws only of some sources."""
+        chosen = copy.copy(self)
+        pairs = zip(self._examples, self._pieces, strict=True)
+        kept = [(example, pieces) for example, pieces in pairs if example.source in sources]
+        chosen._examples = [example for example, _ in kept]
+        chosen._pieces = [pieces for _, pieces in kept]
+        return chosen
+
+    def heads(self) -> set[str]:
+        """Those that some text has a label of."""
+        return {head for example in self._examples for head in example.labels}
 
     def batches(self, epoch: int, pieces: int, unlabelled: bool = False) -> list[list[Item]]:
         """The batches of an epoch, in random order: texts of similar length, ``pieces`` in all.

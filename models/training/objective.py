@@ -54,17 +54,20 @@ def hard_loss(
 def soft_loss(logits: Mapping[str, Tensor], soft: Tensor, temperature: float) -> Tensor:
     """Sum over texts and heads of the Kullback-Leibler divergence from the teacher's labels.
 
-    ``soft`` are the teacher's logits, texts × labels of all heads in order; both sides are divided
-    by the temperature, and the loss multiplied by its square (Hinton et al. 2015).
+    ``soft`` are the teacher's logits, texts × labels of all heads in order, NaN where it knows
+    nothing; both sides are divided by the temperature, and the loss multiplied by its square
+    (Hinton et al. 2015).
     """
     parts = soft.split([len(labels) for labels in HEADS.values()], dim=1)
-    losses = [
-        kl_div(
-            (logits[head].float() / temperature).log_softmax(dim=1),
-            (part / temperature).log_softmax(dim=1),
-            reduction="sum",
-            log_target=True,
+    losses = []
+    for head, part in zip(HEADS, parts, strict=True):
+        known = ~part[:, 0].isnan()
+        losses.append(
+            kl_div(
+                (logits[head][known].float() / temperature).log_softmax(dim=1),
+                (part[known] / temperature).log_softmax(dim=1),
+                reduction="sum",
+                log_target=True,
+            )
         )
-        for head, part in zip(HEADS, parts, strict=True)
-    ]
     return torch.stack(losses).sum() * temperature**2

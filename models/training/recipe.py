@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -67,6 +68,9 @@ class Stage(_Part):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     start: str = Field(ENCODER, description="`encoder`, or the stage whose weights it starts from.")
+    sources: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, description="Sources whose texts it learns from and labels; null: all."
+    )
     layers: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         description="Layers kept, of those that the start has."
     )
@@ -123,6 +127,21 @@ class Recipe(_Part):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+def check_sources(recipe: Recipe, sources: Collection[str]) -> None:
+    """Check what stages say of sources, once the corpora are read. Raises `RecipeError`."""
+    problems: list[str] = []
+    drawn = {stage.name: set(stage.sources or sources) for stage in recipe.stages}
+    for index, stage in enumerate(recipe.stages):
+        for name in sorted(drawn[stage.name] - set(sources)):
+            problems.append(f"stages[{index}].sources: {name!r} is none of {', '.join(sources)}")
+        if stage.distillation is not None:
+            taught = {name for teacher in stage.distillation.teachers for name in drawn[teacher]}
+            for name in sorted(drawn[stage.name] - taught):
+                problems.append(f"stages[{index}].distillation.teachers: none labels {name!r}")
+    if problems:
+        raise RecipeError("; ".join(problems))
 
 
 def load_recipe(path: Path = DEFAULT_RECIPE) -> Recipe:

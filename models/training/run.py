@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from wanglou.models.network import OpinionNetwork, load_network
+from wanglou.models.network import HEADS, OpinionNetwork, load_network
 from wanglou.models.pieces import PieceEncoder
 from wanglou.models.training.build import from_encoder, from_network
 from wanglou.models.training.calibration import temperatures
@@ -29,8 +29,15 @@ from wanglou.models.training.loop import Machine, StageRun
 from wanglou.models.training.measuring import HeldOut
 from wanglou.models.training.predicting import predict
 from wanglou.models.training.preparation import Prepared, prepare, split
-from wanglou.models.training.recipe import ENCODER, HERE, Corpus, Recipe, Stage
-from wanglou.models.training.soft_labels import average, soft_key
+from wanglou.models.training.recipe import (
+    ENCODER,
+    HERE,
+    Corpus,
+    Recipe,
+    Stage,
+    check_sources,
+)
+from wanglou.models.training.soft_labels import average, leave_out, soft_key
 
 MANIFEST = "manifest.json"
 HELD_OUT = "dev.jsonl"
@@ -99,6 +106,7 @@ def train(recipe: Recipe, places: Places, machine: Machine, console: Console) ->
     """
     _require(places.encoder)
     texts = Texts(recipe, places)
+    check_sources(recipe, texts.shares)
     _remember(texts, places.work, console)
     torch.set_num_threads(1)  # a replica each instead
     trainer = _Trainer(recipe, places, machine, console, texts)
@@ -134,7 +142,7 @@ class _Trainer:
         network = StageRun(
             self._start(stage),
             stage,
-            self._drawer,
+            self._drawn_by(stage),
             self._weights,
             self._soft(stage),
             self._machine,
@@ -142,7 +150,7 @@ class _Trainer:
         ).run(folder / CHECKPOINT, self._held_out, self._console)
         save_network(folder, network, self._recipe.pieces)
         if self._teaches(stage):
-            self._label_softly(network, folder)
+            self._label_softly(network, folder, self._drawn_by(stage))
         (folder / CHECKPOINT).unlink(missing_ok=True)
 
     def finish(self, stage: Stage) -> None:
@@ -179,10 +187,14 @@ class _Trainer:
             for other in self._recipe.stages
         )
 
-    def _label_softly(self, network: OpinionNetwork, folder: Path) -> None:
-        items = list(self._drawer.variants())
+    def _drawn_by(self, stage: Stage) -> Drawer:
+        return self._drawer if stage.sources is None else self._drawer.of(stage.sources)
+
+    def _label_softly(self, network: OpinionNetwork, folder: Path, drawer: Drawer) -> None:
+        items = list(drawer.variants())
         self._console.print(f"{len(items):,} texts to label softly")
         logits = predict(network, items, self._machine.device, self._machine.replicas)
+        leave_out(logits, HEADS.keys() - drawer.heads())
         keys = torch.tensor([soft_key(item.text, item.institution) for item in items])
         save_soft_labels(folder, keys, logits)
         self._console.print(f"soft labels: {folder / SOFT_LABELS}")

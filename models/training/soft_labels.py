@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from wanglou.models.training.drawing import Item
+from wanglou.models.training.predicting import by_head
 
 
 def soft_key(text: str, institution: str | None) -> int:
@@ -23,10 +25,16 @@ def soft_rows(soft: Mapping[int, Tensor], items: Sequence[Item]) -> Tensor:
 
 
 def average(teachers: Iterable[Mapping[int, Tensor]]) -> dict[int, Tensor]:
-    """The mean of several teachers' logits, for the texts that all of them know."""
-    first, *others = teachers
-    return {
-        key: torch.stack([row, *(other[key] for other in others)]).mean(dim=0)
-        for key, row in first.items()
-        if all(key in other for other in others)
-    }
+    """The mean of the logits of the teachers that know a text, and a head."""
+    rows: defaultdict[int, list[Tensor]] = defaultdict(list)
+    for teacher in teachers:
+        for key, row in teacher.items():
+            rows[key].append(row)
+    return {key: torch.stack(known).nanmean(dim=0) for key, known in rows.items()}
+
+
+def leave_out(logits: Tensor, heads: Collection[str]) -> None:
+    """Say of some heads that the teacher knows nothing of them: NaN."""
+    for head, part in by_head(logits).items():
+        if head in heads:
+            part.fill_(torch.nan)

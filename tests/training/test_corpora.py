@@ -168,6 +168,29 @@ def test_unlabelled_texts_have_no_labels(tmp_path: Path) -> None:
     assert read_corpus(path, "unlabelled") == [Example("排队", "posts")]
 
 
+def test_news_with_tags_are_texts_without_labels(tmp_path: Path) -> None:
+    path = tmp_path / "news.json"
+    path.write_text(json.dumps([["某银行降息", "中国 公司"], ["排队", ""]]), encoding="utf-8")
+    rows = read_corpus(path, "tagged_news")
+    assert rows == [Example("某银行降息", "news"), Example("排队", "news")]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[", "is not JSON: "),
+        ('[["好", ""], ["好"]]', "item 1 must be a text and its tags, not ['好']"),
+        ('[["好", 3]]', "item 0 must be a text and its tags, not ['好', 3]"),
+        ('{"好": ""}', "must be a list of items"),
+    ],
+)
+def test_bad_news_with_tags_are_named(tmp_path: Path, content: str, problem: str) -> None:
+    path = tmp_path / "news.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match=re.escape(f"{path}: {problem}")):
+        read_corpus(path, "tagged_news")
+
+
 @pytest.mark.parametrize("text", ["", " ", "http://t.cn/a", "@小明"])
 def test_texts_that_say_nothing_are_dropped(tmp_path: Path, text: str) -> None:
     rows = [{"text": text}, {"text": "排队"}]

@@ -67,6 +67,16 @@ def test_all_examples_come_once(pieces: PieceEncoder) -> None:
     assert Counter(texts) == Counter(example.text for example in EXAMPLES + EVENTS)
 
 
+def test_one_of_some_sources_draws_and_knows_only_these(pieces: PieceEncoder) -> None:
+    whole = drawer(pieces, EXAMPLES + EVENTS, {"新闻": Share(rows=4)})
+    one = whole.of({"新闻"})
+    assert Counter(item.source for item in drawn(one)) == {"新闻": 4}
+    assert {item.source for item in one.variants()} == {"新闻"}
+    assert one.heads() == {EVENT_TYPE, INSTITUTION_NEGATIVE}
+    assert whole.heads() == {POLARITY, EVENT_TYPE, INSTITUTION_NEGATIVE}
+    assert Counter(item.source for item in drawn(whole))["论坛"] == 40
+
+
 def test_of_a_source_only_so_many_rows_come_and_others_in_the_next_epoch(
     pieces: PieceEncoder,
 ) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, nan
 
 import pytest
 import torch
@@ -113,6 +113,21 @@ def test_soft_loss_is_the_divergence_from_the_teacher() -> None:
     teacher, student = (3 / 5, 1 / 5, 1 / 5), (1 / 4, 1 / 4, 1 / 2)
     divergence = sum(p * log(p / q) for p, q in zip(teacher, student, strict=True))
     assert soft_loss(logits, soft, 2).item() == pytest.approx(4 * divergence, rel=1e-5)
+
+
+def test_nothing_is_learned_where_the_teacher_knows_nothing() -> None:
+    logits = drawn_logits(2)
+    soft = torch.cat(list(drawn_logits(2, 5).values()), dim=1).detach()
+    of_first = soft_loss({head: rows[:1] for head, rows in logits.items()}, soft[:1], 2).item()
+    of_polarity = soft_loss(logits, soft, 2)
+    soft[1:] = nan
+    assert soft_loss(logits, soft, 2).item() == pytest.approx(of_first)
+    by_head(soft)[POLARITY].fill_(nan)
+    loss = soft_loss(logits, soft, 2)
+    assert 0 < loss.item() < of_polarity.item()
+    loss.backward()  # type: ignore[no-untyped-call]  # of torch
+    assert logits[POLARITY].grad is not None
+    assert not logits[POLARITY].grad.any()
 
 
 @given(SEEDS, SEEDS, st.floats(1, 10))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,11 +27,14 @@ from tests.training.builders import (
     write_lines,
 )
 from wanglou.models.bert_opinion import BertOpinion
-from wanglou.models.network import HEADS, OpinionNetwork
+from wanglou.models.network import EVENT_TYPE, HEADS, INSTITUTION_NEGATIVE, OpinionNetwork
 from wanglou.models.opinion import Passage
 from wanglou.models.training import loop, run
+from wanglou.models.training.checkpoint import load_soft_labels
 from wanglou.models.training.example import CorpusError
 from wanglou.models.training.loop import Machine
+from wanglou.models.training.predicting import by_head
+from wanglou.models.training.recipe import RecipeError
 from wanglou.models.training.run import Places, train
 
 MACHINE = Machine(torch.device("cpu"), 2)
@@ -324,3 +328,36 @@ def test_later_stage_may_start_from_the_encoder_and_learn_from_two_teachers(
     stages = [TEACHER | {"epochs": 1}, second, both]
     train(recipe(stages=stages), fresh, MACHINE, silent())
     BertOpinion(fresh.out)
+
+
+def test_teachers_of_some_sources_label_what_they_learned(fresh: Places) -> None:
+    posts = TEACHER | {"name": "posts", "epochs": 1, "sources": ["论坛", "comments"]}
+    news = TEACHER | {"name": "news", "epochs": 1, "sources": ["finese", "finnsp"]}
+    student = STUDENT | {
+        "start": "encoder",
+        "epochs": 1,
+        "distillation": {"teachers": ["posts", "news"], "weight": 1},
+    }
+    train(recipe(stages=[posts, news, student]), fresh, MACHINE, silent())
+    of_posts, of_news = (load_soft_labels(fresh.work / name) for name in ("posts", "news"))
+    assert not of_posts.keys() & of_news.keys()
+    for labels, known in ((of_posts, {"polarity"}), (of_news, {EVENT_TYPE, INSTITUTION_NEGATIVE})):
+        rows = by_head(torch.stack(list(labels.values())))
+        assert {head for head, part in rows.items() if not part.isnan().any()} == known
+        assert all(rows[head].isnan().all() for head in HEADS.keys() - known)
+    BertOpinion(fresh.out)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"sources": ["论坛", "贴吧"]}, "stages[0].sources: '贴吧' is none of 论坛, finese, "),
+        ({"sources": ["论坛"]}, "stages[1].distillation.teachers: none labels 'comments'; "),
+    ],
+)
+def test_sources_that_do_not_fit_are_named_before_any_training(
+    fresh: Places, fields: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(RecipeError, match=re.escape(problem)):
+        train(recipe(stages=[TEACHER | fields, STUDENT]), fresh, MACHINE, silent())
+    assert not fresh.work.exists()
