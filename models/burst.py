@@ -55,16 +55,16 @@ def _decay(baseline: Baseline, factor: float) -> None:
     baseline.mean_square *= factor
 
 
-def burst(count: int, baseline: Baseline, parameters: BurstParameters) -> float:
-    """Standard deviations by which ``count`` mentions in the window exceed the expected number.
+def burst(mentions: float, mean: float, variance: float, parameters: BurstParameters) -> float:
+    """Standard deviations by which the window's mentions exceed the expected number.
 
-    (count - W·mean) / √(W·variance + 1); the 1 keeps it defined from the first mention on.
+    (mentions - W·mean) / √(W·variance + 1), with mean and variance of mentions a minute; the 1
+    keeps it defined from the first mention on.
 
     >>> parameters = BurstParameters(window_minutes=10, baseline_half_life_minutes=720,
     ...     prior_per_minute=0.3, half_saturation=5, storm_cap=3)
-    >>> quiet = Baseline(mean=0.3, mean_square=0.39, through=0)
-    >>> burst(13, quiet, parameters)
+    >>> burst(13, 0.3, 0.3, parameters)
     5.0
     """
     window = parameters.window_minutes
-    return (count - window * baseline.mean) / sqrt(window * baseline.variance + 1)
+    return (mentions - window * mean) / sqrt(window * variance + 1)

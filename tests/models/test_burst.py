@@ -30,16 +30,14 @@ def test_variance_is_at_least_that_of_a_poisson_process() -> None:
 
 
 def test_burst_is_the_excess_in_standard_deviations() -> None:
-    baseline = Baseline(mean=0.3, mean_square=0.39, through=0)
     # ten minutes: 3 expected, variance 3 + 1, so 2 to the deviation
-    assert burst(3, baseline, burst_parameters(window_minutes=10)) == pytest.approx(0)
-    assert burst(11, baseline, burst_parameters(window_minutes=10)) == pytest.approx(4)
-    assert burst(1, baseline, burst_parameters(window_minutes=10)) == pytest.approx(-1)
+    assert burst(3, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(0)
+    assert burst(11, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(4)
+    assert burst(1, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(-1)
 
 
 def test_burst_is_defined_where_nothing_was_ever_seen() -> None:
-    silence = Baseline(mean=0.0, mean_square=0.0, through=0)
-    assert burst(7, silence, burst_parameters(window_minutes=10)) == 7.0
+    assert burst(7, 0.0, 0.0, burst_parameters(window_minutes=10)) == 7.0
 
 
 def test_minute_enters_with_the_weight_of_its_half_life() -> None:
