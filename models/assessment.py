@@ -69,6 +69,7 @@ def _activity(
 
     length = parameters.velocity.window_minutes
     baseline = event.baseline
+    busyness = baseline.busyness(minute, parameters.burst)
     return [
         heat_term(
             parameters, heat=event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
@@ -76,8 +77,8 @@ def _activity(
         burst_term(
             parameters,
             mentions=mentions(minute, parameters.burst.window_minutes),
-            mean=baseline.mean,
-            variance=baseline.variance,
+            mean=busyness * baseline.mean,
+            variance=busyness * baseline.variance,
         ),
         velocity_term(
             parameters, now=mentions(minute, length), before=mentions(minute - length, length)

@@ -66,7 +66,7 @@ def heat_term(parameters: RiskParameters, *, heat: float) -> Term:
 def burst_term(
     parameters: RiskParameters, *, mentions: float, mean: float, variance: float
 ) -> Term:
-    """``mentions`` of the window; ``mean`` and ``variance`` of mentions a minute until then."""
+    """``mentions`` of the window; ``mean`` and ``variance`` of mentions a minute usual then."""
     inputs = _rounded(mentions=mentions, mean=mean, variance=variance)
     return _term(
         Factor.ACTIVITY,
