@@ -213,7 +213,7 @@ class ModelSettings(_Section):
         os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )
     batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        256, description="As worker.batch_messages, of sentiment: with less, forwards are not full."
+        192, description="As worker.batch_messages, of sentiment: with less, forwards are not full."
     )
     long_texts: Literal["name", "head"] = Field(
         "name",
