@@ -1,4 +1,4 @@
-"""The regulator's clock (监管报告时限): first reports that an alert starts, and when they are due."""
+"""The regulator's clock (监管报告时限): which first reports an alert starts, due when."""
 
 from __future__ import annotations
 
