@@ -68,13 +68,22 @@ _SOURCES = tuple(stage.source for stage in STAGES.values())
 _LETTERS = _on("READ", [DEAD_LETTERS])
 _BOARD = _on("READ", [EVENTS, ALERTS])
 
-_OPERATOR = ("topics create", "topics check", "watch", "dlq list", "dlq show", "dlq replay")
+_OPERATOR = (
+    "topics create",
+    "topics check",
+    "watch",
+    "explain",
+    "dlq list",
+    "dlq show",
+    "dlq replay",
+)
 
 COMMANDS: Mapping[str, tuple[Grant, ...]] = {
     "replay": _on("WRITE", [RAW]),
     "topics create": (ALL_TOPICS, Grant("topic", PREFIX, "CREATE", prefixed=True)),
     "topics check": (ALL_TOPICS,),
     "watch": _BOARD,
+    "explain": _on("READ", [ALERTS]),
     "dlq list": _LETTERS,
     "dlq show": _LETTERS,
     "dlq replay": (*_LETTERS, *_on("WRITE", _SOURCES)),

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import fsum
 
-from wanglou.models.burst import burst, fold
+from wanglou.models.burst import fold
 from wanglou.models.event import EventState
-from wanglou.models.heat import saturate
-from wanglou.models.likelihood import negative_score, negative_share, velocity, velocity_score
-from wanglou.models.reach import reach
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.taxonomy import Severity
+from wanglou.models.terms import (
+    DECIMALS,
+    burst_term,
+    combine,
+    heat_term,
+    negative_share_term,
+    reach_term,
+    severity_term,
+    source_term,
+    velocity_term,
+)
 from wanglou.schemas.base import time_of
-from wanglou.schemas.risk import Assessment, Factor, Situation, Term
-
-DECIMALS = 6
-"""Digits of the numbers in alerts: enough to recompute, few enough to read."""
+from wanglou.schemas.risk import Assessment, Situation, Term
 
 
 def assess(
@@ -42,33 +47,6 @@ def assess(
     return combine(terms)
 
 
-def combine(terms: tuple[Term, ...]) -> Assessment:
-    """The risk that follows from its terms; a reader of an alert gets the same from the alert's."""
-    factors = {
-        factor: min(1.0, fsum(term.contribution for term in terms if term.factor is factor))
-        for factor in Factor
-    }
-    likelihood = factors[Factor.NEGATIVITY] * factors[Factor.ACTIVITY]
-    return Assessment(
-        risk=round(100 * likelihood * factors[Factor.IMPACT], DECIMALS),
-        likelihood=round(likelihood, DECIMALS),
-        impact=round(factors[Factor.IMPACT], DECIMALS),
-        terms=terms,
-    )
-
-
-def _term(factor: Factor, name: str, value: float, unit: str, score: float, weight: float) -> Term:
-    return Term(
-        name=name,
-        factor=factor,
-        value=round(value, DECIMALS),
-        unit=unit,
-        score=round(score, DECIMALS),
-        weight=weight,
-        contribution=round(weight * score, DECIMALS),
-    )
-
-
 def _within(minute: int, length: int, one: int) -> bool:
     return minute - length < one <= minute
 
@@ -76,13 +54,11 @@ def _within(minute: int, length: int, one: int) -> bool:
 def _negativity(event: EventState, minute: int, parameters: RiskParameters) -> Term:
     length = parameters.negative.window_minutes
     recent = [bucket for one, bucket in event.buckets.items() if _within(minute, length, one)]
-    share = negative_share(
-        fsum(bucket.negative for bucket in recent),
-        sum(bucket.mentions for bucket in recent),
-        parameters.negative,
+    return negative_share_term(
+        parameters,
+        negative=fsum(bucket.negative for bucket in recent),
+        mentions=sum(bucket.mentions for bucket in recent),
     )
-    score = negative_score(share, parameters.negative)
-    return _term(Factor.NEGATIVITY, "negative_share", share, "share", score, 1.0)
 
 
 def _activity(
@@ -91,37 +67,42 @@ def _activity(
     def mentions(until: int, length: int) -> int:
         return sum(count for one, count in counts.items() if _within(until, length, one))
 
-    weights, length = parameters.activity_weights, parameters.velocity.window_minutes
-    heat = event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
-    deviations = burst(
-        mentions(minute, parameters.burst.window_minutes), event.baseline, parameters.burst
-    )
-    doublings = velocity(mentions(minute, length), mentions(minute - length, length))
-    heat_score = saturate(heat, parameters.heat.half_saturation)
-    burst_score = saturate(deviations, parameters.burst.half_saturation)
-    speed = velocity_score(doublings, parameters.velocity)
-    doublings_unit = f"doublings in {length} minutes"
+    length = parameters.velocity.window_minutes
+    baseline = event.baseline
+    busyness = baseline.busyness(minute, parameters.burst)
     return [
-        _term(Factor.ACTIVITY, "heat", heat, "heat", heat_score, weights.heat),
-        _term(Factor.ACTIVITY, "burst", deviations, "deviations", burst_score, weights.burst),
-        _term(Factor.ACTIVITY, "velocity", doublings, doublings_unit, speed, weights.velocity),
+        heat_term(
+            parameters, heat=event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
+        ),
+        burst_term(
+            parameters,
+            mentions=mentions(minute, parameters.burst.window_minutes),
+            mean=busyness * baseline.mean,
+            variance=busyness * baseline.variance,
+        ),
+        velocity_term(
+            parameters, now=mentions(minute, length), before=mentions(minute - length, length)
+        ),
     ]
 
 
 def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -> list[Term]:
-    weights, sides = parameters.impact_weights, parameters.severity_weights
-    severe = (
-        sides.reputation * severity.reputation
-        + sides.trust * severity.trust
-        + sides.regulator * severity.regulator
-    )
     audience = event.authors.audience()
-    reached = reach(audience, len(event.platforms), event.depth, parameters.reach)
-    source = event.source_weight
     return [
-        _term(Factor.IMPACT, "severity", severe, "severity", severe, weights.severity),
-        _term(Factor.IMPACT, "reach", audience.followers, "followers", reached, weights.reach),
-        _term(Factor.IMPACT, "source", source, "tier weight", source, weights.source),
+        severity_term(
+            parameters,
+            reputation=severity.reputation,
+            trust=severity.trust,
+            regulator=severity.regulator,
+        ),
+        reach_term(
+            parameters,
+            followers=audience.followers,
+            authors=audience.authors,
+            platforms=len(event.platforms),
+            depth=event.depth,
+        ),
+        source_term(parameters, tier_weight=event.source_weight),
     ]
 
 

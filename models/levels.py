@@ -27,6 +27,12 @@ def entered(risk: float, parameters: LevelParameters) -> Level | None:
     return max((one for one in LEVELS if risk >= parameters.threshold(one).enter), default=None)
 
 
+def held(risk: float, parameters: LevelParameters) -> Level:
+    """Where an open event falls to: the highest level whose ``leave`` the risk is not below."""
+    fits = (one for one in LEVELS if risk >= parameters.threshold(one).leave)
+    return max(fits, default=Level.BLUE)
+
+
 def advance(state: LevelState, risk: float, minute: int, parameters: LevelParameters) -> bool:
     """Take in the risk at the close of ``minute``; True if the level changed.
 
@@ -62,6 +68,5 @@ def _target(
     if state.quiet_since is not None and minute >= state.quiet_since + parameters.quiet_minutes:
         return None
     if state.below_since is not None and minute >= state.below_since + parameters.calm_minutes:
-        held = [one for one in LEVELS if risk >= parameters.threshold(one).leave]
-        return max(held, default=Level.BLUE)
+        return held(risk, parameters)
     return state.level

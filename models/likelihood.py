@@ -7,7 +7,7 @@ from math import log2
 from wanglou.models.risk_parameters import NegativeParameters, VelocityParameters
 
 
-def negative_share(negative: float, mentions: int, parameters: NegativeParameters) -> float:
+def negative_share(negative: float, mentions: float, parameters: NegativeParameters) -> float:
     """Share of negative mentions with a prior, in [0, 1].
 
     ``negative`` is the sum of the probabilities of negative over ``mentions`` mentions. The prior
@@ -31,7 +31,7 @@ def negative_score(share: float, parameters: NegativeParameters) -> float:
     return max(0.0, (share - parameters.prior_share) / (1 - parameters.prior_share))
 
 
-def velocity(now: int, before: int) -> float:
+def velocity(now: float, before: float) -> float:
     """Doublings from one window's mentions to the next one's: log₂((now + 1) / (before + 1)).
 
     >>> velocity(7, 0), velocity(0, 3)

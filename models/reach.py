@@ -82,7 +82,7 @@ class AuthorSketch:
         return union.get_result()
 
 
-def reach(audience: Audience, platforms: int, depth: int, parameters: ReachParameters) -> float:
+def reach(audience: Audience, platforms: float, depth: float, parameters: ReachParameters) -> float:
     """Mean of four scores in [0, 1]: audience and authors by their logarithm, platforms, depth.
 
     >>> parameters = ReachParameters(

@@ -44,6 +44,12 @@ class BurstParameters(_Section):
 
     window_minutes: Minutes
     baseline_half_life_minutes: Minutes
+    hours_half_life_minutes: Minutes = Field(
+        description="After it half of what is known of an hour of day is forgotten."
+    )
+    hours_prior_mentions: Positive = Field(
+        description="Mentions assumed, spread evenly over the hours of day."
+    )
     prior_per_minute: Positive = Field(description="Rate assumed before anything was seen.")
     half_saturation: Positive = Field(description="Standard deviations that score 0.5.")
     storm_cap: Positive = Field(

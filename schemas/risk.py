@@ -82,6 +82,11 @@ class Term(Contract):
     score: Share = Field(description="The value mapped to [0, 1].", examples=[0.59])
     weight: Share = Field(description="Its weight in its factor.", examples=[0.4])
     contribution: Share = Field(description="What it adds to its factor.", examples=[0.21])
+    inputs: dict[str, float] = Field(
+        {},
+        description="What the value and the score are computed from; models/README.md says how.",
+        examples=[{"mentions": 11, "mean": 0.3, "variance": 0.3}],
+    )
 
 
 class Assessment(Contract):

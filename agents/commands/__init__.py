@@ -9,6 +9,7 @@ from wanglou.agents.commands.config import config
 from wanglou.agents.commands.demo import demo
 from wanglou.agents.commands.dlq import dlq
 from wanglou.agents.commands.evaluate import evaluate
+from wanglou.agents.commands.explain import explain
 from wanglou.agents.commands.replay import replay
 from wanglou.agents.commands.schema import schema
 from wanglou.agents.commands.score import score
@@ -29,6 +30,7 @@ def main() -> None:
     Without Kafka:       wanglou score, wanglou backtest
     With your Kafka:     wanglou topics create, then wanglou worker
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
+    Why this level:      wanglou explain
     The model:           wanglou evaluate, wanglou train
     """
 
@@ -50,6 +52,7 @@ for command in (
     evaluate,
     train,
     backtest,
+    explain,
     dlq,
     config,
     schema,

@@ -18,6 +18,7 @@ from wanglou.agents.commands.shared import (
     settings_with,
 )
 from wanglou.agents.kafka import partition_of
+from wanglou.agents.settings import Settings
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.backtest import Backtest, BacktestResult
 from wanglou.schemas.base import Contract
@@ -35,7 +36,14 @@ def backtest(file: Path, alerts: IO[bytes] | None, events: IO[bytes] | None) -> 
     FILE has a raw mention in each line, in the order in which they were collected. The same file
     and rules give the same alerts, always.
     """
-    settings = settings_with()
+    result = run_backtest(settings_with(), file)
+    _write(alerts, result.alerts)
+    _write(events, [event for _, event in sorted(result.events.items())])
+    _show(result)
+
+
+def run_backtest(settings: Settings, file: Path) -> BacktestResult:
+    """Take the recorded mentions of a file through the pipeline, with a bar."""
     partitions = settings.topics.partitions
     test = Backtest(
         settings.load_rules(),
@@ -47,9 +55,7 @@ def backtest(file: Path, alerts: IO[bytes] | None, events: IO[bytes] | None) -> 
         task = bar.add_task("", total=count_lines(file))
         for count in test.feed(lines):
             bar.advance(task, count)
-    _write(alerts, test.result.alerts)
-    _write(events, [event for _, event in sorted(test.result.events.items())])
-    _show(test.result)
+    return test.result
 
 
 def _write(out: IO[bytes] | None, contracts: Iterable[Contract]) -> None:

@@ -39,6 +39,7 @@ NEEDS_BROKER = [
     ["dlq", "show", "some-id"],
     ["dlq", "replay", "--all"],
     ["watch"],
+    ["explain"],
     ["worker"],
     ["replay", "stream.jsonl"],
 ]
@@ -60,7 +61,7 @@ def stream(tmp_path: Path) -> Path:
 def test_all_commands_are_here() -> None:
     assert {path[0] for path in ALL if path} == {
         *("demo", "worker", "topics", "replay", "watch"),
-        *("score", "evaluate", "train", "backtest", "dlq", "config", "schema"),
+        *("score", "evaluate", "train", "backtest", "explain", "dlq", "config", "schema"),
     }
 
 

@@ -104,6 +104,8 @@ RISK: Mapping[str, Any] = {
     "burst": {
         "window_minutes": 10,
         "baseline_half_life_minutes": 60,
+        "hours_half_life_minutes": 1440,
+        "hours_prior_mentions": 24,
         "prior_per_minute": 0.3,
         "half_saturation": 5,
         "storm_cap": 3,

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from copy import copy
-from math import sqrt
+from copy import copy, deepcopy
+from math import fsum, sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.builders import parameters
-from wanglou.models.burst import Baseline, burst, fold
+from wanglou.models.burst import Baseline, burst, fold, hour_of
 from wanglou.models.risk_parameters import BurstParameters
+
+DAY = 24 * 60
+EVENING = 12 * 60
+"""Eight in the evening in China, in minutes after midnight of UTC."""
 
 
 def burst_parameters(**changes: float) -> BurstParameters:
@@ -30,16 +34,14 @@ def test_variance_is_at_least_that_of_a_poisson_process() -> None:
 
 
 def test_burst_is_the_excess_in_standard_deviations() -> None:
-    baseline = Baseline(mean=0.3, mean_square=0.39, through=0)
     # ten minutes: 3 expected, variance 3 + 1, so 2 to the deviation
-    assert burst(3, baseline, burst_parameters(window_minutes=10)) == pytest.approx(0)
-    assert burst(11, baseline, burst_parameters(window_minutes=10)) == pytest.approx(4)
-    assert burst(1, baseline, burst_parameters(window_minutes=10)) == pytest.approx(-1)
+    assert burst(3, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(0)
+    assert burst(11, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(4)
+    assert burst(1, 0.3, 0.3, burst_parameters(window_minutes=10)) == pytest.approx(-1)
 
 
 def test_burst_is_defined_where_nothing_was_ever_seen() -> None:
-    silence = Baseline(mean=0.0, mean_square=0.0, through=0)
-    assert burst(7, silence, burst_parameters(window_minutes=10)) == 7.0
+    assert burst(7, 0.0, 0.0, burst_parameters(window_minutes=10)) == 7.0
 
 
 def test_minute_enters_with_the_weight_of_its_half_life() -> None:
@@ -86,7 +88,7 @@ def test_closed_form_equals_minute_by_minute(
 ) -> None:
     formula = burst_parameters(baseline_half_life_minutes=half_life)
     at_once = Baseline(mean=0.7, mean_square=2.0, through=0)
-    by_minute = copy(at_once)
+    by_minute = deepcopy(at_once)
     fold(at_once, counts, through, formula)
     for minute in range(1, through + 1):
         fold(by_minute, {minute: counts.get(minute, 0)}, minute, formula)
@@ -105,3 +107,49 @@ def test_folding_backwards_changes_nothing() -> None:
     baseline = Baseline(mean=1.0, mean_square=2.0, through=10)
     fold(baseline, {5: 50}, 5, burst_parameters())
     assert (baseline.mean, baseline.mean_square, baseline.through) == (1.0, 2.0, 10)
+
+
+def test_an_hour_that_is_usually_busy_is_expected_to_be() -> None:
+    """An event that is spoken of each evening: its evening is no burst, its morning would be."""
+    formula = burst_parameters(hours_half_life_minutes=7 * DAY)
+    baseline = Baseline.prior(formula, 0)
+    for day in range(14):
+        evening = {day * DAY + EVENING + number: 3 for number in range(60)}
+        fold(baseline, evening, (day + 1) * DAY - 1, formula)
+    at_eight = baseline.busyness(14 * DAY + EVENING, formula)
+    assert hour_of(EVENING) == 20
+    assert at_eight > 10
+    assert baseline.busyness(14 * DAY, formula) < 0.5
+    assert fsum(
+        baseline.busyness(14 * DAY + 60 * hour, formula) for hour in range(24)
+    ) == pytest.approx(24)
+
+
+def test_all_hours_are_alike_until_much_was_seen() -> None:
+    formula = burst_parameters(hours_prior_mentions=2400)
+    baseline = Baseline.prior(formula, 0)
+    assert baseline.busyness(0, formula) == 1
+    fold(baseline, {5: 10}, 5, formula)
+    assert baseline.busyness(5, formula) == pytest.approx(1, abs=0.1)
+
+
+def test_what_is_known_of_an_hour_halves_in_its_half_life() -> None:
+    baseline = Baseline(mean=1.0, mean_square=2.0, through=0, hours={20: 8.0})
+    fold(baseline, {}, 1440, burst_parameters(hours_half_life_minutes=1440))
+    assert baseline.hours == {20: 4.0}
+
+
+def test_a_storm_does_not_make_its_hour_a_busy_one() -> None:
+    formula = burst_parameters(storm_cap=3)
+    baseline = Baseline.prior(formula, 0)
+    fold(baseline, {0: 1_000_000}, 0, formula)
+    assert baseline.hours[hour_of(0)] < 5
+
+
+def test_a_busy_hours_mentions_count_as_those_of_a_usual_one() -> None:
+    formula = burst_parameters(baseline_half_life_minutes=1, storm_cap=100, hours_prior_mentions=24)
+    baseline = Baseline(mean=1.0, mean_square=2.0, through=-1, hours={8: 24.0})
+    busyness = baseline.busyness(0, formula)
+    assert busyness == 12.5  # (24 + 1) / (24 + 24) of a day's 24
+    fold(baseline, {0: 25}, 0, formula)
+    assert baseline.mean == pytest.approx((1 + 25 / 12.5) / 2, rel=1e-3)

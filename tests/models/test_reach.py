@@ -122,3 +122,18 @@ def test_reach_of_nothing_is_zero() -> None:
 def test_no_score_of_reach_goes_above_one() -> None:
     audience = Audience(authors=10**6, followers=10**12)
     assert reach(audience, platforms=9, depth=9, parameters=REACH) == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 10**8)), max_size=40),
+    st.floats(1, 1000),
+)
+def test_scaling_all_followers_up_never_lowers_reach(
+    authors: list[tuple[int, int]], factor: float
+) -> None:
+    before, after = (
+        sketch_of(*((str(author), int(followers * times)) for author, followers in authors))
+        for times in (1, factor)
+    )
+    lower, higher = (reach(one.audience(), 1, 1, REACH) for one in (before, after))
+    assert higher >= lower

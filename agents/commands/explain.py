@@ -1,0 +1,128 @@
+"""wanglou explain"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from wanglou.agents.commands.backtest import run_backtest
+from wanglou.agents.commands.shared import (
+    ExitCode,
+    broker_option,
+    console,
+    run,
+    settings_with,
+)
+from wanglou.agents.explanation_page import page, verdict
+from wanglou.agents.kafka import contract_in, read_to_end
+from wanglou.agents.settings import BrokerSettings, Settings
+from wanglou.models.explanation import Explanation, compare, recompute
+from wanglou.models.rules import Rules
+from wanglou.schemas.problems import describe
+from wanglou.schemas.risk import Alert
+from wanglou.schemas.topics import ALERTS
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("alert", required=False)
+@click.option("--alerts", type=_FILE, help="Alerts, one a line, instead of those in the topic.")
+@click.option(
+    "--mentions",
+    type=_FILE,
+    help="Recorded raw mentions: take them through the pipeline too, and compare.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@broker_option
+@click.pass_context
+def explain(
+    context: click.Context,
+    alert: str | None,
+    alerts: Path | None,
+    mentions: Path | None,
+    as_json: bool,
+    broker: str | None,
+) -> None:
+    """Recompute an alert, and show why it was raised.
+
+    ALERT is its id, or the beginning of it. Shows each term with what it was computed from, weight
+    and contribution, the factors, the level and the evidence; says so where a number is not what
+    follows. Without ALERT all alerts are recomputed, a line each. Exit code 1 if one differs.
+    """
+    settings = settings_with(broker)
+    rules = settings.load_rules()
+    found = _alerts(settings.broker, alerts)
+    chosen = found if alert is None else [_one(found, alert)]
+    explanations = _explained(settings, rules, chosen, mentions)
+    terminal = console()
+    for one in explanations:
+        if as_json:
+            click.echo(json.dumps(_record(one), ensure_ascii=False))
+        elif alert is None:
+            terminal.print(verdict(one))
+        else:
+            terminal.print(page(one, rules.risk.levels))
+    differing = sum(not one.agrees for one in explanations)
+    if alert is None and not as_json:
+        terminal.print(f"{len(explanations)} alerts recomputed, {differing} differ")
+    context.exit(ExitCode.FAILED if differing else ExitCode.DONE)
+
+
+def _alerts(broker: BrokerSettings, file: Path | None) -> list[Alert]:
+    return run(_from_topic(broker)) if file is None else list(_from_file(file))
+
+
+async def _from_topic(broker: BrokerSettings) -> list[Alert]:
+    alerts: dict[str, Alert] = {}  # a repeat says the same
+    async for record in read_to_end(broker, ALERTS.name):
+        alert = contract_in(record, Alert)
+        if alert is not None:
+            alerts.setdefault(alert.id, alert)
+    return list(alerts.values())
+
+
+def _from_file(file: Path) -> Iterator[Alert]:
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield Alert.model_validate_json(line)
+        except ValidationError as error:
+            raise click.ClickException(f"{file}:{number}: {describe(error)}") from error
+
+
+def _one(alerts: list[Alert], wanted: str) -> Alert:
+    found = [one for one in alerts if one.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    problem = f"{len(found)} alerts begin like this" if found else "no alert has this id"
+    raise click.ClickException(f"{wanted}: {problem}; {len(alerts)} were read")
+
+
+def _explained(
+    settings: Settings, rules: Rules, alerts: list[Alert], mentions: Path | None
+) -> list[Explanation]:
+    severities = {topic.id: topic.severity for topic in rules.taxonomy.topics}
+    explanations = [recompute(one, severities.get(one.topic.id), rules.risk) for one in alerts]
+    if mentions is None:
+        return explanations
+    brought = {one.id: one for one in run_backtest(settings, mentions).alerts}
+    return [
+        replace(one, differences=one.differences + compare(one.alert, brought.get(one.alert.id)))
+        for one in explanations
+    ]
+
+
+def _record(explanation: Explanation) -> dict[str, object]:
+    return {
+        "alert": json.loads(explanation.alert.to_json()),
+        "agrees": explanation.agrees,
+        "recomputed": json.loads(explanation.recomputed.to_json()),
+        "differences": [asdict(one) for one in explanation.differences],
+    }
