@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
@@ -135,9 +135,15 @@ class Playbooks(_Section):
                 if len(known) > MAX_MEASURES:
                     where: Location = ("topics", topic, level.label, "measures")
                     problems.append((where, f"{len(known)} measures, at most {MAX_MEASURES}"))
-                self._complete[topic, level] = tuple(known.values())
+                self._complete[topic, level] = self._ordered(known.values())
         check(dict.fromkeys(problems))
         return self
+
+    def _ordered(self, measures: Iterable[Measure]) -> tuple[Measure, ...]:
+        """The most urgent first; of equal ones the topic's own first, as they say more."""
+        plans = (plan for _, plan in self.common)
+        common = {written.id for plan in plans for written in plan.measures}
+        return tuple(sorted(measures, key=lambda one: (one.minutes, one.id in common)))
 
     def _written(self, topic: str, level: Level) -> Iterator[tuple[Location, WrittenMeasure]]:
         name = level.label
@@ -181,5 +187,4 @@ class Playbooks(_Section):
         """
         if level is None:
             return ()
-        planned = (measure.planned(at) for measure in self._complete[topic, level])
-        return tuple(sorted(planned, key=lambda one: one.due_at))
+        return tuple(measure.planned(at) for measure in self._complete[topic, level])

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.models.builders import (
+    PLAYBOOKS,
+    REGULATOR,
     TAXONOMY,
     WATCHLIST,
     Positions,
@@ -574,7 +576,9 @@ def test_institution_and_topic_no_longer_in_the_rules_still_have_a_name() -> Non
             for topic in TAXONOMY.topics[1:]
         )
     )
-    step = RiskStep(watchlist, taxonomy, parameters(**PLAIN), rules().risk_state())
+    step = RiskStep(
+        watchlist, taxonomy, parameters(**PLAIN), PLAYBOOKS, REGULATOR, rules().risk_state()
+    )
     decision = feed(step, [*negatives(0, 3), scored(1, institution="yunting")])
     (alert,) = decision.alerts
     assert (alert.institution.id, alert.institution.name) == ("hexing", "hexing")
