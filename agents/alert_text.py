@@ -57,9 +57,10 @@ def _by(alert: Alert, due_at: datetime) -> str:
 
 
 def _report(alert: Alert, report: RegulatorReport) -> str:
-    source = "，".join(filter(None, (report.number, f"{report.issued_on}", report.article)))
-    note = f"【{report.note}】" if report.note else ""
-    return f"{_by(alert, report.due_at)}  监管报告{note}  《{report.rule}》（{source}）"
+    note = f"【{report.note}】" if report.note else "  "
+    source = "，".join(filter(None, (report.number, report.article)))
+    rule = f"{report.issued_on}《{report.rule}》{source}"
+    return f"{_by(alert, report.due_at)}  监管报告{note}{rule}"
 
 
 def print_alert(terminal: Console, alert: Alert) -> None:

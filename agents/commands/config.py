@@ -47,9 +47,7 @@ def show() -> None:
 
 def _counted(regulator: Regulator) -> str:
     open_rules = sum(not rule.confirmed for rule in regulator.rules)
-    return (
-        f"{len(regulator.rules)} rules, {open_rules} to be confirmed by your compliance department"
-    )
+    return f"{len(regulator.rules)} rules, {open_rules} to be confirmed by compliance"
 
 
 def _described(broker: BrokerSettings) -> str:
