@@ -197,6 +197,8 @@ class RulesSettings(_Section):
     watchlist: Path = DEPLOY / "watchlist.yaml"
     taxonomy: Path = DEPLOY / "taxonomy.yaml"
     risk: Path = DEPLOY / "risk.yaml"
+    playbooks: Path = DEPLOY / "playbooks.yaml"
+    regulator: Path = DEPLOY / "regulator.yaml"
 
 
 class ModelSettings(_Section):
@@ -300,7 +302,7 @@ class Settings(BaseSettings):
 
     def load_rules(self) -> Rules:
         """The rules files. Raises ``RulesError``."""
-        return Rules.load(self.rules.watchlist, self.rules.taxonomy, self.rules.risk)
+        return Rules.load(**dict(self.rules))
 
 
 def settings_file() -> Path | None:

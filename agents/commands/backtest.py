@@ -9,7 +9,7 @@ from typing import IO
 import click
 from rich.table import Table
 
-from wanglou.agents.board import clock, colour
+from wanglou.agents.alert_text import print_alert
 from wanglou.agents.commands.shared import (
     console,
     count_lines,
@@ -72,8 +72,7 @@ def _show(result: BacktestResult) -> None:
     for number, rejection in result.rejections:
         click.echo(printable(f"line {number}: {rejection.reason.value}: {rejection.error}"))
     for alert in result.alerts:
-        line = f"{clock(alert.decided_at)} {alert.title}"
-        terminal.print(line, style=colour(alert.level))
+        print_alert(terminal, alert)
     still_open = [event.id for event in result.events.values() if event.level is not None]
     ending = ", ".join(still_open) or "none"
     terminal.print(f"{len(result.alerts)} alerts; open at the end: {ending}")
