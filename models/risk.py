@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from wanglou.models.assessment import assess, situation
+from wanglou.models.assessment import assess, brief_situation, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.levels import advance
 from wanglou.models.order import Position
@@ -206,7 +206,7 @@ class RiskStep:
             decided_at=time_of(minute + 1),
             title=alert_title(institution.name, topic.name, before, after, assessment.risk),
             assessment=assessment,
-            situation=situation(event, minute, self._parameters),
+            situation=brief_situation(event, minute, self._parameters),
             evidence=_evidence(event),
             received_at=event.received_at,
         )
