@@ -37,9 +37,10 @@ def add_spreader(spreaders: dict[str, Spreader], mention: ScoredMention) -> None
     author = mention.author
     if author is None:
         return
-    spreader = Spreader.model_construct(
-        **_source(mention), reached=max(author.followers, mention.engagement.reads or 0), path=()
-    )
+    reached = max(author.followers, mention.engagement.reads or 0)
+    if len(spreaders) == MAX_SPREADERS and reached < min(one.reached for one in spreaders.values()):
+        return
+    spreader = Spreader.model_construct(**_source(mention), reached=reached, path=())
     before = spreaders.get(author.id)
     if before is None or _rank(spreader) < _rank(before):
         spreaders[author.id] = spreader

@@ -133,7 +133,7 @@ def add_viewpoint(
     clusters.append(Cluster.of(mention, mention.viewpoint, minute))
     _drop_aged(clusters, parameters.half_life_minutes)
     while len(clusters) > 1:
-        totals = np.stack([one.total for one in clusters]).astype(np.float64)
+        totals = np.array([one.total for one in clusters], dtype=np.float64)
         products = totals @ totals.T  # of whole numbers, so exact in any order of adding
         first, second, similarity = _nearest(products)
         if similarity < parameters.similarity:
@@ -147,15 +147,16 @@ def _drop_aged(clusters: list[Cluster], half_life: float) -> None:
     if len(clusters) <= MAX_VIEWPOINTS:
         return
     now = max(one.last_minute for one in clusters)
-    lightest = min(clusters, key=lambda one: one.weight(now, half_life))
-    if lightest.weight(now, half_life) < AGED:
+    quiet = [one for one in clusters if now - one.last_minute > half_life]  # the others weigh more
+    lightest = min(quiet, key=lambda one: one.weight(now, half_life), default=None)
+    if lightest is not None and lightest.weight(now, half_life) < AGED:
         clusters.remove(lightest)
 
 
 def _from_the_middle(products: Matrix, clusters: Sequence[Cluster]) -> Matrix:
     """Products of the clusters' means, less the mean of all, of the products of their totals."""
     counts = np.array([one.mentions for one in clusters], dtype=np.float64)
-    means: Matrix = products / np.outer(counts, counts)
+    means: Matrix = products / counts[:, None] / counts
     with_middle: Matrix = products.sum(axis=1) / (counts * counts.sum())
     middle = float(products.sum() / counts.sum() ** 2)
     centred: Matrix = means - with_middle[:, None] - with_middle[None, :] + middle
@@ -163,11 +164,11 @@ def _from_the_middle(products: Matrix, clusters: Sequence[Cluster]) -> Matrix:
 
 
 def _nearest(products: Matrix) -> tuple[int, int, float]:
-    """The first two rows with the highest cosine, and this, of the products of all rows."""
+    """The first two rows, in order, with the highest cosine; this, of the products of all rows."""
     lengths = np.sqrt(np.maximum(products.diagonal(), TINY))
-    cosines = products / np.outer(lengths, lengths)
+    cosines = products / lengths[:, None] / lengths
     np.fill_diagonal(cosines, -np.inf)
-    first, second = divmod(int(cosines.argmax()), len(cosines))
+    first, second = sorted(divmod(int(cosines.argmax()), len(cosines)))  # rounding: not symmetric
     return first, second, float(cosines[first, second])
 
 
