@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import fsum
 
 from wanglou.models.burst import fold
-from wanglou.models.channels import with_paths
+from wanglou.models.channels import channels
 from wanglou.models.event import OTHER, EventState
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.taxonomy import Severity
@@ -113,17 +113,15 @@ def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -
 
 def situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
     """What is known of the event at the close of ``minute``."""
-    brief = brief_situation(event, minute, parameters)
-    return brief.model_copy(
-        update={
-            "spreaders": with_paths(event.first_source, event.spreaders.values()),
-            "timeline": event.timeline.told(),
-        }
+    _, spreaders = channels(event.first_source, event.spreaders.values())
+    return brief_situation(event, minute, parameters).model_copy(
+        update={"spreaders": spreaders, "timeline": event.timeline.told()}
     )
 
 
 def brief_situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
     """The same without what is too long for an alert: spreaders and the course over time."""
+    first_source, _ = channels(event.first_source, event.spreaders.values())
     audience = event.authors.audience()
     heat = event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
     return Situation(
@@ -142,7 +140,7 @@ def brief_situation(event: EventState, minute: int, parameters: RiskParameters) 
         last_at=time_of(event.last_minute),
         viewpoints=viewpoints(event.viewpoints, minute, parameters.viewpoints),
         regions=_commonest(event.regions),
-        first_source=event.first_source,
+        first_source=first_source,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator
 
 from wanglou.models.burst import Baseline
-from wanglou.models.channels import add_spreader, earliest, kept_url
+from wanglou.models.channels import Origin, add_spreader, earliest, kept_url
 from wanglou.models.heat import DecayingSum, heat_gain
 from wanglou.models.levels import LevelState
 from wanglou.models.reach import AuthorSketch
@@ -21,7 +21,7 @@ from wanglou.models.timeline import Timeline
 from wanglou.models.viewpoints import Cluster, add_viewpoint
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupeKind, ScoredMention
-from wanglou.schemas.risk import Evidence, Source, Spreader
+from wanglou.schemas.risk import Evidence
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -82,8 +82,8 @@ class EventState:
     behind: bool = False
     """Whether a mention came for a minute that had been closed."""
     regions: Counter[str] = field(default_factory=Counter)
-    first_source: Source | None = None
-    spreaders: dict[str, Spreader] = field(default_factory=dict)
+    first_source: Origin | None = None
+    spreaders: dict[str, Origin] = field(default_factory=dict)
     """The authors who reached most, by their hash."""
     timeline: Timeline = field(default_factory=Timeline)
     viewpoints: list[Cluster] = field(default_factory=list)

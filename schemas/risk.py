@@ -123,7 +123,7 @@ class Slot(Contract):
 
 
 class Source(Contract):
-    """Who said it, where and when, and what it answers; of authors only the keyed hash."""
+    """Who said it, where, when, and after whom; of authors only the keyed hash."""
 
     id: Identifier = Field(description="Id of the mention.")
     platform: PlatformName = Field(description="Where it was published.")
@@ -131,8 +131,11 @@ class Source(Contract):
     published_at: Timestamp = Field(description="When it was published.")
     author: Author | None = Field(None, description="Who published it; null where unknown.")
     url: str | None = Field(None, description="Where it can be read.")
-    parent_id: Identifier | None = Field(None, description="What it answers or reposts.")
-    root_id: Identifier | None = Field(None, description="Root of its thread.")
+    path: tuple[Identifier, ...] = Field(
+        (),
+        description="Ids of mentions from the root of its thread to what it answers, as far as is "
+        "known; of a long path without the middle. None for a post of its own.",
+    )
 
 
 class Spreader(Source):
@@ -140,9 +143,6 @@ class Spreader(Source):
 
     reached: Count = Field(
         description="The larger of the author's followers and the mention's reads."
-    )
-    path: tuple[Identifier, ...] = Field(
-        (), description="Ids of mentions from the root to this one, as far as is known."
     )
 
 
