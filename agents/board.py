@@ -9,11 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.schemas.mention import Emotion
+from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.repeats import LatestEvents
 from wanglou.schemas.risk import Alert, Event, Level, Situation
 
 LAST_ALERTS = 12
+SHOWN_VIEWPOINTS = 2
+"""Of each event, so that several events find room on a screen."""
+
 CHINA = timezone(timedelta(hours=8))
 """Operators read Chinese standard time."""
 
@@ -77,16 +80,19 @@ class Board:
         return True
 
     def render(self) -> RenderableType:
-        """Two tables: open events with the gravest first, and the last alerts."""
-        return Group(self._open_events(), self._last_alerts())
+        """Three tables: open events with the gravest first, what is said, and the last alerts."""
+        return Group(self._open_events(), self._viewpoints(), self._last_alerts())
+
+    def _by_gravity(self) -> list[Event]:
+        return sorted(
+            self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
+        )
 
     def _open_events(self) -> Table:
         table = Table(title="开放事件 Open events", title_justify="left", expand=True)
         for heading in HEADINGS:
             table.add_column(heading, no_wrap=True)
-        for event in sorted(
-            self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
-        ):
+        for event in self._by_gravity():
             situation = event.situation
             table.add_row(
                 Text(event.level.chinese if event.level else "", colour(event.level)),
@@ -100,6 +106,22 @@ class Board:
                 f"{situation.audience:,.0f}",
                 clock(event.assessed_at),
             )
+        return table
+
+    def _viewpoints(self) -> Table:
+        table = Table(title="主要观点 Viewpoints", title_justify="left", expand=True)
+        for heading in ("机构", "风险", "占比", "负面"):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("观点", ratio=1, no_wrap=True, overflow="ellipsis")
+        for event in self._by_gravity():
+            for number, viewpoint in enumerate(event.situation.viewpoints[:SHOWN_VIEWPOINTS]):
+                table.add_row(
+                    "" if number else event.institution.name,
+                    "" if number else event.topic.name,
+                    f"{viewpoint.share:.0%}",
+                    f"{viewpoint.polarities.get(Polarity.NEGATIVE.value, 0):.0%}",
+                    Text(viewpoint.text),
+                )
         return table
 
     def _last_alerts(self) -> Table:

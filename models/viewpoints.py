@@ -28,7 +28,7 @@ from wanglou.schemas.mention import Polarity, ScoredMention
 from wanglou.schemas.risk import Viewpoint
 
 DIMENSIONS = 128
-"""Numbers in a code: what fewer cost is in models/README.md."""
+"""Numbers in a code; models/README.md has what fewer would cost."""
 
 MAX_VIEWPOINTS = 8
 TEXT_CHARACTERS = 140

@@ -23,6 +23,7 @@ from wanglou.models.network import (
 from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import BEGIN
 from wanglou.models.taxonomy import EVENT_TYPES
+from wanglou.models.viewpoints import decode
 from wanglou.schemas.mention import Emotion, Polarity
 
 
@@ -220,6 +221,38 @@ def test_batch_larger_than_the_cache_is_answered_whole(
     passages = passages_of("好", "坏", "取")
     expected = [open_model(random).read([one])[0] for one in passages]
     assert open_model(random).read(passages) == expected
+
+
+# --- viewpoints
+
+
+def likeness(left: Opinion, right: Opinion) -> float:
+    """Cosine of their codes."""
+    assert left.viewpoint is not None
+    assert right.viewpoint is not None
+    one, other = decode(left.viewpoint), decode(right.viewpoint)
+    return float(one @ other / (one @ one) ** 0.5 / (other @ other) ** 0.5)
+
+
+def test_viewpoint_comes_of_the_same_forward(random: Path) -> None:
+    model = open_model(random)
+    shapes = watched(model)
+    first, second, third = model.read(passages_of("好好好好", "坏坏坏坏", "坏坏坏坏坏"))
+    assert windows_read(shapes) == 3
+    assert likeness(second, third) > likeness(first, third)
+
+
+def test_viewpoint_is_not_that_of_the_name(random: Path) -> None:
+    """The name of the institution is left out of the mean: what is said decides."""
+    said, unsaid, named = open_model(random).read(
+        [Passage("银行银行银行坏坏", ("银行",)), Passage("银行银行银行坏坏"), Passage("坏坏")]
+    )
+    assert likeness(said, named) > likeness(unsaid, named)
+
+
+def test_viewpoint_of_a_name_alone_is_the_name(random: Path) -> None:
+    (opinion,) = open_model(random).read([Passage("银行", ("银行",))])
+    assert likeness(opinion, opinion) == pytest.approx(1)
 
 
 # --- long texts
