@@ -74,7 +74,7 @@ class OpinionNetwork(BertPreTrainedModel):
             output_hidden_states=viewpoints,
         )
         marked = token_type_ids * attention_mask
-        named = _or_all(marked, attention_mask)
+        named = torch.where(marked.any(dim=1, keepdim=True), marked, attention_mask)
         vectors = self.dropout(_means(output.last_hidden_state, attention_mask, named))
         answers: dict[str, Tensor] = {
             name: head(vectors.flatten(1) if name == INSTITUTION_NEGATIVE else vectors[:, 0])
@@ -82,14 +82,8 @@ class OpinionNetwork(BertPreTrainedModel):
         }
         if viewpoints:
             states = output.hidden_states[self.config.num_hidden_layers // 3]
-            said = _or_all(attention_mask - marked, attention_mask)
-            answers[VIEWPOINT] = _means(states, said)[:, 0]
+            answers[VIEWPOINT] = _means(states, attention_mask - marked)[:, 0]
         return answers
-
-
-def _or_all(chosen: Tensor, all_pieces: Tensor) -> Tensor:
-    """The chosen pieces of each text, all where none is."""
-    return torch.where(chosen.any(dim=1, keepdim=True), chosen, all_pieces)
 
 
 def _means(states: Tensor, *chosen: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.models.tiny_model import NO_TEMPERATURE, SAID, save_model
 from wanglou.models import bert_opinion
@@ -19,9 +20,11 @@ from wanglou.models.network import (
     HEADS,
     INSTITUTION_NEGATIVE,
     POLARITY,
+    VIEWPOINT,
+    load_network,
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
-from wanglou.models.pieces import BEGIN
+from wanglou.models.pieces import BEGIN, Pieces, stack
 from wanglou.models.taxonomy import EVENT_TYPES
 from wanglou.models.viewpoints import decode
 from wanglou.schemas.mention import Emotion, Polarity
@@ -242,17 +245,17 @@ def test_viewpoint_comes_of_the_same_forward(random: Path) -> None:
     assert likeness(second, third) > likeness(first, third)
 
 
-def test_viewpoint_is_not_that_of_the_name(random: Path) -> None:
-    """The name of the institution is left out of the mean: what is said decides."""
-    said, unsaid, named = open_model(random).read(
-        [Passage("银行银行银行坏坏", ("银行",)), Passage("银行银行银行坏坏"), Passage("坏坏")]
-    )
-    assert likeness(said, named) > likeness(unsaid, named)
-
-
-def test_viewpoint_of_a_name_alone_is_the_name(random: Path) -> None:
-    (opinion,) = open_model(random).read([Passage("银行", ("银行",))])
-    assert likeness(opinion, opinion) == pytest.approx(1)
+def test_viewpoint_is_the_mean_of_what_is_not_the_name(random: Path) -> None:
+    network = load_network(random, torch.float32)
+    inputs = stack([Pieces([4, 5, 6, 7], [0, 1, 1, 0])], 8)
+    with torch.inference_mode():
+        states = network.bert(**inputs, output_hidden_states=True).hidden_states[0]
+        answers = network(**inputs, viewpoints=True)
+        without = network(**inputs)
+    expected = states[0, [0, 1, 4, 5]].mean(dim=0)  # with the pieces put around the text
+    assert torch.allclose(answers.pop(VIEWPOINT)[0], expected, atol=1e-6)
+    assert answers.keys() == without.keys() == set(HEADS)
+    assert all(torch.equal(answers[head], without[head]) for head in HEADS)
 
 
 # --- long texts
