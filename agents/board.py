@@ -9,13 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from wanglou.agents.alert_text import clock, colour, first_steps
-from wanglou.schemas.mention import Emotion
+from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.repeats import LatestEvents
 from wanglou.schemas.risk import Alert, Event, Situation
 
 LAST_ALERTS = 12
 WITH_STEPS = 2
 """Events, the gravest, whose first steps are shown."""
+SHOWN_VIEWPOINTS = 2
+"""Of each event, so that several events find room on a screen."""
 
 HEADINGS = ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "情绪", "受众", "时间")
 
@@ -62,8 +64,10 @@ class Board:
         return True
 
     def render(self) -> RenderableType:
-        """Open events with the gravest first, what to do about these, and the last alerts."""
-        return Group(self._open_events(), self._what_to_do(), self._last_alerts())
+        """Open events with the gravest first, what is said, what to do, and the last alerts."""
+        return Group(
+            self._open_events(), self._viewpoints(), self._what_to_do(), self._last_alerts()
+        )
 
     def _by_gravity(self) -> list[Event]:
         return sorted(
@@ -99,6 +103,22 @@ class Board:
             if alert is not None and (steps := first_steps(alert)):
                 name = f"{event.institution.name}\n{event.topic.name}"
                 table.add_row(Text(name, colour(alert.level)), Text("\n".join(steps)))
+        return table
+
+    def _viewpoints(self) -> Table:
+        table = Table(title="主要观点 Viewpoints", title_justify="left", expand=True)
+        for heading in ("机构", "风险", "占比", "负面"):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("观点", ratio=1, no_wrap=True, overflow="ellipsis")
+        for event in self._by_gravity():
+            for number, viewpoint in enumerate(event.situation.viewpoints[:SHOWN_VIEWPOINTS]):
+                table.add_row(
+                    "" if number else event.institution.name,
+                    "" if number else event.topic.name,
+                    f"{viewpoint.share:.0%}",
+                    f"{viewpoint.polarities.get(Polarity.NEGATIVE.value, 0):.0%}",
+                    Text(viewpoint.text),
+                )
         return table
 
     def _last_alerts(self) -> Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from math import fsum
 
 from wanglou.models.burst import fold
-from wanglou.models.event import EventState
+from wanglou.models.channels import channels
+from wanglou.models.event import OTHER, EventState
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.taxonomy import Severity
 from wanglou.models.terms import (
@@ -20,8 +22,11 @@ from wanglou.models.terms import (
     source_term,
     velocity_term,
 )
+from wanglou.models.viewpoints import viewpoints
 from wanglou.schemas.base import time_of
 from wanglou.schemas.risk import Assessment, Situation, Term
+
+TOLD_REGIONS = 10
 
 
 def assess(
@@ -107,7 +112,16 @@ def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -
 
 
 def situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
-    """The event's totals at the close of ``minute``."""
+    """What is known of the event at the close of ``minute``."""
+    _, spreaders = channels(event.first_source, event.spreaders.values())
+    return brief_situation(event, minute, parameters).model_copy(
+        update={"spreaders": spreaders, "timeline": event.timeline.told()}
+    )
+
+
+def brief_situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
+    """The same without what is too long for an alert: spreaders and the course over time."""
+    first_source, _ = channels(event.first_source, event.spreaders.values())
     audience = event.authors.audience()
     heat = event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
     return Situation(
@@ -124,4 +138,17 @@ def situation(event: EventState, minute: int, parameters: RiskParameters) -> Sit
         depth=event.depth,
         first_at=time_of(event.first_minute),
         last_at=time_of(event.last_minute),
+        viewpoints=viewpoints(event.viewpoints, minute, parameters.viewpoints),
+        regions=_commonest(event.regions),
+        first_source=first_source,
     )
+
+
+def _commonest(regions: Counter[str]) -> dict[str, int]:
+    """The commonest regions, and all others together."""
+    named = sorted(
+        (name for name in regions if name != OTHER), key=lambda name: (-regions[name], name)
+    )
+    told = {name: regions[name] for name in named[:TOLD_REGIONS]}
+    rest = regions.total() - sum(told.values())
+    return told | ({OTHER: rest} if rest else {})

@@ -18,11 +18,13 @@ from wanglou.models.network import (
     HEADS,
     INSTITUTION_NEGATIVE,
     POLARITY,
+    VIEWPOINT,
     load_network,
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, window_start
 from wanglou.models.precision import computes_bfloat16
+from wanglou.models.viewpoints import encode
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
 LENGTH_STEP = 16
@@ -117,12 +119,14 @@ class BertOpinion:
         return answers
 
     def _forward(self, parts: Sequence[Pieces], length: int) -> dict[str, Tensor]:
-        """One forward of the fixed shape: probabilities of each head, parts × labels."""
+        """One forward of the fixed shape: probabilities of each head, parts × labels; viewpoints,
+        parts × width."""
         with torch.inference_mode():
-            logits = self._network(**stack(parts, length, rows_of(length)))
-        return {
-            head: (values[: len(parts)].float() / self._temperatures[head]).softmax(dim=1)
-            for head, values in logits.items()
+            inputs = stack(parts, length, rows_of(length))
+            answers = self._network(**inputs, viewpoints=True)
+        answers = {name: values[: len(parts)].float() for name, values in answers.items()}
+        return answers | {
+            head: (answers[head] / self._temperatures[head]).softmax(dim=1) for head in HEADS
         }
 
 
@@ -142,19 +146,20 @@ def rows_of(length: int) -> int:
     return max(1, PIECES_A_FORWARD // length)
 
 
-def _opinion(probabilities: dict[str, Tensor], named: bool) -> Opinion:
+def _opinion(answers: dict[str, Tensor], named: bool) -> Opinion:
     values = {
         head: {
             label: round(value, DECIMALS)
-            for label, value in zip(HEADS[head], row.tolist(), strict=True)
+            for label, value in zip(labels, answers[head].tolist(), strict=True)
         }
-        for head, row in probabilities.items()
+        for head, labels in HEADS.items()
     }
     return Opinion(
         polarity=PolarityProbabilities(**values[POLARITY]),
         emotion=EmotionProbabilities(**values[EMOTION]),
         event_type=values[EVENT_TYPE],
         institution_negative=values[INSTITUTION_NEGATIVE]["true"] if named else None,
+        viewpoint=encode(answers[VIEWPOINT].tolist()),
     )
 
 

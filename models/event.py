@@ -11,11 +11,14 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator
 
 from wanglou.models.burst import Baseline
+from wanglou.models.channels import Origin, add_spreader, earliest, kept_url
 from wanglou.models.heat import DecayingSum, heat_gain
 from wanglou.models.levels import LevelState
 from wanglou.models.reach import AuthorSketch
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.scoring import NEGATIVE_FROM
+from wanglou.models.timeline import Timeline
+from wanglou.models.viewpoints import Cluster, add_viewpoint
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupeKind, ScoredMention
 from wanglou.schemas.risk import Evidence
@@ -24,6 +27,13 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 MAX_EVIDENCE = 3
 EVIDENCE_CHARACTERS = 140
+
+MAX_PLATFORMS = 12
+MAX_REGIONS = 40
+"""Names that are counted one by one: 34 provinces and some countries. All after the first of them
+are counted together, as `OTHER`."""
+
+OTHER = "other"
 
 StoredSketch = Annotated[
     AuthorSketch,
@@ -71,6 +81,12 @@ class EventState:
     """The hottest mention of each of the hottest clusters, by cluster id."""
     behind: bool = False
     """Whether a mention came for a minute that had been closed."""
+    regions: Counter[str] = field(default_factory=Counter)
+    first_source: Origin | None = None
+    spreaders: dict[str, Origin] = field(default_factory=dict)
+    """The authors who reached most, by their hash."""
+    timeline: Timeline = field(default_factory=Timeline)
+    viewpoints: list[Cluster] = field(default_factory=list)
 
     @classmethod
     def new(cls, minute: int, parameters: RiskParameters) -> EventState:
@@ -122,11 +138,16 @@ def add_mention(
     event.first_minute = min(event.first_minute, minute)
     event.last_minute = max(event.last_minute, minute)
     _keep_evidence(event, mention, gain)
+    add_spreader(event.spreaders, mention)
     if not new:
         event.updates += 1
         return False
     event.mentions += 1
-    event.platforms[mention.platform] += 1
+    platform = _counted(event.platforms, mention.platform, MAX_PLATFORMS)
+    if mention.region is not None:
+        _counted(event.regions, mention.region, MAX_REGIONS)
+    event.first_source = earliest(event.first_source, mention)
+    add_viewpoint(event.viewpoints, mention, minute, parameters.viewpoints)
     event.emotions[mention.emotion.value] += 1
     event.clusters += mention.dedupe is DedupeKind.ORIGINAL
     event.depth = max(event.depth, depth_of(mention))
@@ -138,11 +159,19 @@ def add_mention(
     if minute < clock - parameters.lateness_minutes:
         event.late += 1
         return True
+    event.timeline.add(minute, platform, mention.emotion.value)
     bucket = event.buckets.setdefault(minute, Bucket())
     bucket.mentions += 1
     bucket.negative += negativity(mention)
     event.behind = event.behind or minute < clock
     return False
+
+
+def _counted(counts: Counter[str], name: str, most: int) -> str:
+    """Count a name, or `OTHER` if there are too many already; which of the two."""
+    counted = name if name in counts or len(counts) < most else OTHER
+    counts[counted] += 1
+    return counted
 
 
 def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> None:
@@ -158,7 +187,7 @@ def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> No
         emotion=mention.emotion,
         heat=round(gain, 6),
         text=mention.text[:EVIDENCE_CHARACTERS],
-        url=mention.url,
+        url=kept_url(mention.url),
     )
     if len(event.evidence) > MAX_EVIDENCE:
         coolest = min(event.evidence, key=lambda key: (event.evidence[key].heat, key))

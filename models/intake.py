@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from wanglou.models.masking import mask, mask_url
 from wanglou.models.order import Position
 from wanglou.models.state import KeyedState
-from wanglou.models.text import normalise, with_title
+from wanglou.models.text import normalise, region_name, with_title
 from wanglou.models.watchlist import InstitutionFinder, Watchlist
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.mention import MAX_RAW_BYTES, Author, Mention, RawAuthor, RawMention
@@ -182,6 +182,7 @@ class IntakeStep:
             self._state.put(raw.id, thread, position=position, minute=position.minute)
         author = self._author(raw.platform, raw.author) if raw.author else None
         collected_at = raw.collected_at or raw.published_at
+        region = None if raw.region is None else mask(region_name(raw.region)) or None
         return tuple(
             Mention.model_construct(
                 id=raw.id,
@@ -199,6 +200,7 @@ class IntakeStep:
                 engagement=raw.engagement,
                 parent_id=raw.parent_id,
                 root_id=raw.root_id,
+                region=region,
             )
             for institution in institutions
         )

@@ -24,6 +24,8 @@ HEADS: dict[str, tuple[str, ...]] = {
 }
 """The labels of each head, in the order of its outputs."""
 
+VIEWPOINT = "viewpoint"
+
 OUTSIDE, INSTITUTION = 0, 1
 """Token types: pieces of the institution's names are marked, all else is not. BERT adds a learned
 vector for a piece's type, so the encoder knows whom it is asked about without an extra token."""
@@ -51,29 +53,44 @@ class OpinionNetwork(BertPreTrainedModel):
         )
         self.post_init()
 
-    def embed(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Vectors of texts and of the institutions in them, texts × 2 × width.
-
-        All three arguments are texts × pieces.
-        """
-        states = self.bert(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state
-        marked = token_type_ids * attention_mask
-        marked = torch.where(marked.any(dim=1, keepdim=True), marked, attention_mask)
-        weights = torch.stack([attention_mask, marked], dim=1).to(states.dtype)
-        sums: Tensor = weights @ states
-        return sums / weights.sum(dim=2, keepdim=True)
-
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        viewpoints: bool = False,
     ) -> dict[str, Tensor]:
-        """Logits of each head, texts × labels; all three arguments are texts × pieces."""
-        vectors = self.dropout(self.embed(input_ids, attention_mask, token_type_ids))
-        return {
+        """Logits of each head, texts × labels; the first three arguments are texts × pieces.
+
+        With ``viewpoints`` also, as `VIEWPOINT`, the vectors of what the texts say, texts × width:
+        the mean over the pieces that are not the institution's, a third of the way up. Above that
+        the layers tell the labels of the heads apart, and viewpoints less and less
+        (models/README.md has the figures).
+        """
+        output = self.bert(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            output_hidden_states=viewpoints,
+        )
+        marked = token_type_ids * attention_mask
+        named = torch.where(marked.any(dim=1, keepdim=True), marked, attention_mask)
+        vectors = self.dropout(_means(output.last_hidden_state, attention_mask, named))
+        answers: dict[str, Tensor] = {
             name: head(vectors.flatten(1) if name == INSTITUTION_NEGATIVE else vectors[:, 0])
             for name, head in self.heads.items()
         }
+        if viewpoints:
+            states = output.hidden_states[self.config.num_hidden_layers // 3]
+            answers[VIEWPOINT] = _means(states, attention_mask - marked)[:, 0]
+        return answers
+
+
+def _means(states: Tensor, *chosen: Tensor) -> Tensor:
+    """Means over several choices of pieces, texts × choices × width."""
+    weights = torch.stack(chosen, dim=1).to(states.dtype)
+    sums: Tensor = weights @ states
+    return sums / weights.sum(dim=2, keepdim=True)
 
 
 def load_network(folder: Path, precision: torch.dtype) -> OpinionNetwork:

@@ -27,12 +27,14 @@ class Opinion:
 
     ``event_type`` has all types by their Chinese names; they sum to 1. ``institution_negative`` is
     the probability that the text is negative about the institution, None where none was named.
+    ``viewpoint`` is the code of what the text says (``models.viewpoints``), None without vectors.
     """
 
     polarity: PolarityProbabilities
     emotion: EmotionProbabilities
     event_type: dict[str, float]
     institution_negative: float | None
+    viewpoint: str | None = None
 
 
 class OpinionModel(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from wanglou.models.assessment import assess, situation
+from wanglou.models.assessment import assess, brief_situation, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.levels import advance
 from wanglou.models.order import Position
@@ -214,7 +214,7 @@ class RiskStep:
             decided_at=decided_at,
             title=alert_title(institution.name, topic.name, before, after, assessment.risk),
             assessment=assessment,
-            situation=situation(event, minute, self._parameters),
+            situation=brief_situation(event, minute, self._parameters),
             evidence=_evidence(event),
             received_at=event.received_at,
             goal=self._playbooks.goal(topic_id, after),

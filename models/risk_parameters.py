@@ -120,6 +120,15 @@ class ReachParameters(_Section):
     full_depth: Positive = Field(description="Depth of reposting that scores 1.")
 
 
+class ViewpointParameters(_Section):
+    """Viewpoints: see ``models.viewpoints``."""
+
+    half_life_minutes: Minutes
+    similarity: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="Cosine from which two viewpoints are one."
+    )
+
+
 class Threshold(_Section):
     """A level is entered at ``enter`` and left below ``leave`` (risk, 0 to 100)."""
 
@@ -178,6 +187,7 @@ class RiskParameters(_Section):
     negative: NegativeParameters
     velocity: VelocityParameters
     reach: ReachParameters
+    viewpoints: ViewpointParameters
     severity_weights: SeverityWeights
     activity_weights: ActivityWeights
     impact_weights: ImpactWeights

@@ -86,4 +86,5 @@ class ScoringStep:
             risk_topic_probabilities=shown(topics),
             institution_negative=None if negative is None else negative >= NEGATIVE_FROM,
             institution_negative_probability=negative,
+            viewpoint=opinion.viewpoint,
         )

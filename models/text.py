@@ -13,6 +13,8 @@ from wanglou.models.near_duplicate import bigrams
 _URL = re.compile(r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _USER_NAME = re.compile(r"(?://\s*)?@[\w\-·]{1,30}(?:\s?:)?")  # @name, and Weibo's //@name: chains
 _SPACE = re.compile(r"\s+")
+REGION_CHARACTERS = 32
+_SUFFIX = re.compile(r"(?<=..)(?:省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区)$")
 TITLE_REPEATED = 0.9
 """Share of a headline that a text must repeat to stand for both: posts often begin with theirs."""
 
@@ -73,3 +75,12 @@ def with_title(title: str, text: str) -> str:
     said, known = bigrams(title), bigrams(text)
     repeated = len(said & known) >= TITLE_REPEATED * len(said)
     return text if repeated and text else f"{title} {text}".strip()
+
+
+def region_name(region: str) -> str:
+    """A province as most platforms call it, without what sort of unit it is; cut to 32 characters.
+
+    >>> region_name("廣西壯族自治區"), region_name("北京市"), region_name("CN-ZJ"), region_name(" ")
+    ('广西', '北京', 'CN-ZJ', '')
+    """
+    return _SUFFIX.sub("", normalise(region))[:REGION_CHARACTERS]

@@ -16,6 +16,11 @@ MAX_RAW_BYTES = 64 * 1024
 PlatformName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["weibo"])]
 
 
+RegionName = Annotated[
+    str, Field(min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["浙江"])
+]
+
+
 class Kind(StrEnum):
     """What sort of publication a mention is."""
 
@@ -129,6 +134,10 @@ class RawMention(Contract):
     root_id: Identifier | None = Field(
         None, description="Id of the post at the root of the thread; the key of the raw topic."
     )
+    region: RegionName | None = Field(
+        None,
+        description="Where it was written, as the platform tells: a province, or an ISO 3166 code.",
+    )
 
 
 class Author(Contract):
@@ -167,6 +176,7 @@ class Mention(Contract):
     engagement: Engagement = Field(description="Counters at collected_at.")
     parent_id: Identifier | None = Field(None, description="What it answers or reposts.")
     root_id: Identifier | None = Field(None, description="Root of its thread.")
+    region: RegionName | None = Field(None, description="Where it was written, null if not told.")
 
 
 class DedupedMention(Mention):
@@ -191,6 +201,9 @@ class DedupedMention(Mention):
     def event_time(self) -> datetime:
         """When it counts: an update when its counters were read, all else when published."""
         return self.collected_at if self.dedupe is DedupeKind.UPDATE else self.published_at
+
+
+ViewpointCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{171}=$")]
 
 
 class PolarityProbabilities(Contract):
@@ -238,4 +251,9 @@ class ScoredMention(DedupedMention):
     )
     institution_negative_probability: Share | None = Field(
         None, description="Probability that it is negative about this institution."
+    )
+    viewpoint: ViewpointCode | None = Field(
+        None,
+        description="Code of what the text says: 128 signed bytes in base64, near for texts that "
+        "say the like; null without a model.",
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from wanglou.schemas.base import Contract, Count, Identifier, Share, Timestamp
-from wanglou.schemas.mention import Emotion, Kind, Polarity
+from wanglou.schemas.mention import Author, Emotion, Kind, PlatformName, Polarity
 from wanglou.schemas.playbook import PlannedMeasure, RegulatorReport
 
 
@@ -98,6 +98,55 @@ class Assessment(Contract):
     terms: tuple[Term, ...] = Field(description="Every term of both factors.")
 
 
+class Viewpoint(Contract):
+    """What many of an event's mentions say in their own words (主要观点)."""
+
+    text: str = Field(description="The text nearest to the middle of them, cut.")
+    mention_id: Identifier = Field(description="Id of the mention that has this text.")
+    share: Share = Field(description="Its share of the event's mentions, older ones weighing less.")
+    mentions: Count = Field(description="Mentions of it since it came up, whatever their age.")
+    polarities: dict[str, Share] = Field(
+        description="Share of each polarity, older mentions weighing less.",
+        examples=[{"negative": 0.9, "neutral": 0.1, "positive": 0.0}],
+    )
+    first_at: Timestamp = Field(description="Event time of its first mention.")
+    last_at: Timestamp = Field(description="Latest event time of a mention of it.")
+
+
+class Slot(Contract):
+    """A stretch of time and what came in it; all slots of an event are equally long."""
+
+    begins_at: Timestamp = Field(description="When it begins.")
+    minutes: Count = Field(description="How long it is.", examples=[60])
+    mentions: Count = Field(description="Originals and duplicates.")
+    platforms: dict[str, Count] = Field(description="Mentions per platform.")
+    emotions: dict[str, Count] = Field(description="Mentions per emotion 情绪.")
+
+
+class Source(Contract):
+    """Who said it, where, when, and after whom; of authors only the keyed hash."""
+
+    id: Identifier = Field(description="Id of the mention.")
+    platform: PlatformName = Field(description="Where it was published.")
+    kind: Kind = Field(description="What sort of publication it is.")
+    published_at: Timestamp = Field(description="When it was published.")
+    author: Author | None = Field(None, description="Who published it; null where unknown.")
+    url: str | None = Field(None, description="Where it can be read.")
+    path: tuple[Identifier, ...] = Field(
+        (),
+        description="Ids of mentions from the root of its thread to what it answers, as far as is "
+        "known; of a long path without the middle. None for a post of its own.",
+    )
+
+
+class Spreader(Source):
+    """An author who brought the event to many: the mention of theirs that reached most."""
+
+    reached: Count = Field(
+        description="The larger of the author's followers and the mention's reads."
+    )
+
+
 class Situation(Contract):
     """What is known of an event (态势)."""
 
@@ -109,7 +158,9 @@ class Situation(Contract):
     heat: float = Field(ge=0, description="Heat 热度: decayed, log-damped engagement; no unit.")
     authors: float = Field(ge=0, description="Estimated distinct authors.")
     audience: float = Field(ge=0, description="Estimated followers reached, each author once.")
-    platforms: dict[str, Count] = Field(description="Mentions per platform.")
+    platforms: dict[str, Count] = Field(
+        description="Mentions per platform; `other` for all after the first of them."
+    )
     emotions: dict[str, Count] = Field(
         description="Mentions per emotion 情绪.", examples=[{"fear": 31, "angry": 12}]
     )
@@ -118,6 +169,25 @@ class Situation(Contract):
     )
     first_at: Timestamp = Field(description="Event time of the first mention.")
     last_at: Timestamp = Field(description="Latest event time of a mention.")
+    viewpoints: tuple[Viewpoint, ...] = Field(
+        (), description="What is mainly said 主要观点, the largest share first; at most eight."
+    )
+    regions: dict[str, Count] = Field(
+        {},
+        description="Mentions per region that was given; `other` for all but the commonest.",
+        examples=[{"浙江": 31, "other": 4}],
+    )
+    first_source: Source | None = Field(
+        None, description="The mention that was published first; in events and alerts."
+    )
+    spreaders: tuple[Spreader, ...] = Field(
+        (), description="Authors who reached most, at most five; in events only."
+    )
+    timeline: tuple[Slot, ...] = Field(
+        (),
+        description="Platforms and emotions over time, at most 24 slots; in events only. Mentions "
+        "that came after the stated lateness are left out.",
+    )
 
 
 class Evidence(Contract):

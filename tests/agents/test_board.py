@@ -203,6 +203,36 @@ def test_the_steps_of_the_gravest_events_only_are_shown() -> None:
     assert rows(board, "yellow措施", "red措施", "orange措施") == ["red措施", "orange措施"]
 
 
+def said(text: str, share: float, negative: float) -> dict[str, Any]:
+    return {
+        "text": text,
+        "mention_id": "weibo:1",
+        "share": share,
+        "mentions": 5,
+        "polarities": {"negative": negative, "neutral": 1 - negative},
+        "first_at": START,
+        "last_at": START,
+    }
+
+
+def test_the_two_main_viewpoints_stand_with_their_event() -> None:
+    viewpoints = [
+        said("[b]取不出钱" + "了" * 140, 0.61, 0.97),
+        said("是谣言", 0.21, 0.0),
+        said("问一问", 0.18, 0.5),
+    ]
+    board, shown = Board(), event("和兴", Level.RED)
+    situation = Situation.model_validate(SITUATION | {"viewpoints": viewpoints})
+    board.take_event(shown.model_copy(update={"situation": situation}))
+    board.take_event(event("云汀", Level.BLUE))
+    first, second = (line for line in picture(board) if "取不出钱" in line or "是谣言" in line)
+    for word in ("和兴银行", "run", "61%", "97%", "[b]取不出钱了", "…"):
+        assert word in first
+    assert "21%" in second
+    assert "和兴银行" not in second
+    assert not any("问一问" in line for line in picture(board))
+
+
 def test_an_empty_board_can_be_drawn() -> None:
     assert any("开放事件" in line for line in picture(Board()))
 

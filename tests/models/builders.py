@@ -193,6 +193,7 @@ RISK: Mapping[str, Any] = {
         "full_platforms": 4,
         "full_depth": 2,
     },
+    "viewpoints": {"half_life_minutes": 60, "similarity": 0.8},
     "severity_weights": {"reputation": 0.3, "trust": 0.4, "regulator": 0.3},
     "activity_weights": {"heat": 0.4, "burst": 0.4, "velocity": 0.2},
     "impact_weights": {"severity": 0.5, "reach": 0.3, "source": 0.2},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.models.tiny_model import NO_TEMPERATURE, SAID, save_model
 from wanglou.models import bert_opinion
@@ -19,10 +20,13 @@ from wanglou.models.network import (
     HEADS,
     INSTITUTION_NEGATIVE,
     POLARITY,
+    VIEWPOINT,
+    load_network,
 )
 from wanglou.models.opinion import ModelError, Opinion, Passage
-from wanglou.models.pieces import BEGIN
+from wanglou.models.pieces import BEGIN, Pieces, stack
 from wanglou.models.taxonomy import EVENT_TYPES
+from wanglou.models.viewpoints import decode
 from wanglou.schemas.mention import Emotion, Polarity
 
 
@@ -220,6 +224,38 @@ def test_batch_larger_than_the_cache_is_answered_whole(
     passages = passages_of("好", "坏", "取")
     expected = [open_model(random).read([one])[0] for one in passages]
     assert open_model(random).read(passages) == expected
+
+
+# --- viewpoints
+
+
+def likeness(left: Opinion, right: Opinion) -> float:
+    """Cosine of their codes."""
+    assert left.viewpoint is not None
+    assert right.viewpoint is not None
+    one, other = decode(left.viewpoint), decode(right.viewpoint)
+    return float(one @ other / (one @ one) ** 0.5 / (other @ other) ** 0.5)
+
+
+def test_viewpoint_comes_of_the_same_forward(random: Path) -> None:
+    model = open_model(random)
+    shapes = watched(model)
+    first, second, third = model.read(passages_of("好好好好", "坏坏坏坏", "坏坏坏坏坏"))
+    assert windows_read(shapes) == 3
+    assert likeness(second, third) > likeness(first, third)
+
+
+def test_viewpoint_is_the_mean_of_what_is_not_the_name(random: Path) -> None:
+    network = load_network(random, torch.float32)
+    inputs = stack([Pieces([4, 5, 6, 7], [0, 1, 1, 0])], 8)
+    with torch.inference_mode():
+        states = network.bert(**inputs, output_hidden_states=True).hidden_states[0]
+        answers = network(**inputs, viewpoints=True)
+        without = network(**inputs)
+    expected = states[0, [0, 1, 4, 5]].mean(dim=0)  # with the pieces put around the text
+    assert torch.allclose(answers.pop(VIEWPOINT)[0], expected, atol=1e-6)
+    assert answers.keys() == without.keys() == set(HEADS)
+    assert all(torch.equal(answers[head], without[head]) for head in HEADS)
 
 
 # --- long texts

@@ -714,6 +714,36 @@ def test_times_of_a_recorded_stream_are_checked_against_the_moment() -> None:
     accepted(step.process(value, position=position_at(offset=1), received_at=None))
 
 
+# --- regions
+
+
+@pytest.mark.parametrize(
+    ("given_region", "told"),
+    [
+        (None, None),
+        ("浙江", "浙江"),
+        ("浙江省", "浙江"),
+        ("內蒙古自治區", "内蒙古"),
+        ("香港特别行政区", "香港"),
+        ("CN-ZJ", "CN-ZJ"),
+        ("省", "省"),
+        (" ", None),
+        ("13800138000", "[手机号]"),
+        ("\ufdfa" * 32, "صلى الله عليه وسلمصلى الله عليه "[:32]),  # one character becomes eighteen
+    ],
+)
+def test_region_is_told_as_platforms_call_it(given_region: str | None, told: str | None) -> None:
+    value = raw_bytes(region=given_region)
+    mention = accepted(intake_step().process(value, position=position_at(), received_at=NOW))
+    assert mention.region == told
+    assert Mention.model_validate_json(mention.to_json()).region == told
+
+
+@pytest.mark.parametrize("region", ["", "省" * 33, "浙\n江", 33])
+def test_what_is_no_region_is_refused(region: object) -> None:
+    assert refused(raw_bytes(region=region)).error.startswith("region: ")
+
+
 # --- keys
 
 

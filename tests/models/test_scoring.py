@@ -228,3 +228,9 @@ def test_result_is_a_valid_message(model: OpinionModel, text: str) -> None:
     result = score_one(model, text)
     assert ScoredMention.model_validate(result.model_dump()) == result
     assert ScoredMention.model_validate_json(result.to_json()) == result
+
+
+def test_the_code_of_what_is_said_is_handed_on() -> None:
+    code = "A" * 171 + "="
+    assert score_one(Always(viewpoint=code), "取不出钱").viewpoint == code
+    assert score_one(ByWord(), "取不出钱").viewpoint is None

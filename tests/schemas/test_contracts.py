@@ -31,6 +31,7 @@ RAW = {
     "engagement": {"reads": 100, "likes": 9, "comments": 0, "reposts": 3},
     "parent_id": "weibo:2",
     "root_id": "weibo:1",
+    "region": "浙江",
 }
 MENTION = {
     "id": RAW["id"],
@@ -48,6 +49,7 @@ MENTION = {
     "engagement": {"likes": 9},
     "parent_id": "weibo:2",
     "root_id": "weibo:1",
+    "region": "浙江",
 }
 DEDUPED = {
     **MENTION,
@@ -76,6 +78,7 @@ SCORED = {
     "risk_topic_probabilities": {"outage": 0.87, "other": 0.13},
     "institution_negative": True,
     "institution_negative_probability": 0.97,
+    "viewpoint": f"{'A' * 171}=",
 }
 TERM = {
     "name": "burst",
@@ -87,6 +90,15 @@ TERM = {
     "contribution": 0.21,
 }
 ASSESSMENT = {"risk": 61.4, "likelihood": 0.7, "impact": 0.8, "terms": [TERM]}
+SOURCE = {
+    "id": "weibo:1",
+    "platform": "weibo",
+    "kind": "comment",
+    "published_at": "2020-01-25T05:06:44Z",
+    "author": {"id": "0f" * 16, "followers": 34842, "tier": "media"},
+    "url": "https://example.com/1",
+    "path": ["weibo:0"],
+}
 SITUATION = {
     "mentions": 12,
     "updates": 3,
@@ -101,6 +113,29 @@ SITUATION = {
     "depth": 2,
     "first_at": "2020-01-25T05:06:44Z",
     "last_at": "2020-01-25T06:06:44Z",
+    "viewpoints": [
+        {
+            "text": "手机银行又崩了",
+            "mention_id": "weibo:1",
+            "share": 0.75,
+            "mentions": 9,
+            "polarities": {"negative": 0.9, "neutral": 0.1},
+            "first_at": "2020-01-25T05:06:44Z",
+            "last_at": "2020-01-25T06:06:44Z",
+        }
+    ],
+    "regions": {"浙江": 3},
+    "first_source": SOURCE,
+    "spreaders": [{**SOURCE, "reached": 34842}],
+    "timeline": [
+        {
+            "begins_at": "2020-01-25T05:05:00Z",
+            "minutes": 5,
+            "mentions": 12,
+            "platforms": {"weibo": 12},
+            "emotions": {"angry": 8, "neutral": 4},
+        }
+    ],
 }
 EVIDENCE = {
     "id": "weibo:1",
