@@ -17,10 +17,16 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides everything else.")
-@click.option("--institutions", type=_AT_LEAST_ONE, default=7, show_default=True)
-@click.option("--days", type=_AT_LEAST_ONE, default=14, show_default=True)
-@click.option("--incidents", type=_AT_LEAST_ONE, default=7, show_default=True)
-@click.option("--mentions", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="About.")
+@click.option(
+    "--institutions", type=_AT_LEAST_ONE, default=7, show_default=True, help="How many are watched."
+)
+@click.option("--days", type=_AT_LEAST_ONE, default=14, show_default=True, help="From a Monday on.")
+@click.option(
+    "--incidents", type=_AT_LEAST_ONE, default=7, show_default=True, help="What must be found."
+)
+@click.option(
+    "--mentions", type=_AT_LEAST_ONE, default=100_000, show_default=True, help="About so many."
+)
 def scenario(
     out: Path, seed: int, institutions: int, days: int, incidents: int, mentions: int
 ) -> None:
