@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from itertools import groupby, pairwise
+from itertools import groupby, zip_longest
+from math import nan
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from wanglou.models.backtest import Moment
 from wanglou.models.plots import BLUE, DOTS_PER_INCH, GREY, PALE, STYLE, VERMILION
 from wanglou.models.risk_parameters import LevelParameters
-from wanglou.models.verdict import MINUTE, Case
+from wanglou.models.verdict import Case
 from wanglou.schemas.base import minute_of, time_of
 from wanglou.schemas.risk import Level
 
@@ -25,9 +26,6 @@ BEFORE, AFTER = timedelta(hours=6), timedelta(hours=6)
 """What is drawn before and after the incident."""
 
 BAR_MINUTES = 10
-
-GAP = timedelta(minutes=2)
-"""Between minutes that are further apart than this the event was not open."""
 
 LEVEL_COLOURS = {
     Level.BLUE: "#56B4E9",
@@ -48,7 +46,8 @@ def draw_case(
 ) -> None:
     """Mentions of the institution (by minute), heat and risk of the event, and its levels.
 
-    ``trail`` are the event's open minutes; where it was not open the lines have a gap.
+    ``trail`` is how the event went; from where it was resolved to where it rose again the lines
+    have a gap.
     """
     start, end = case.incident.start - BEFORE, case.incident.end + AFTER
     shown = [one for one in trail if start <= one.at <= end]
@@ -90,28 +89,27 @@ def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end
 def _draw_line(axes: Axes, shown: Sequence[Moment], values: Sequence[float], colour: str) -> None:
     times: list[float] = []
     line: list[float] = []
-    for index, (moment, value) in enumerate(zip(shown, values, strict=True)):
-        if index and moment.at - shown[index - 1].at > GAP:
-            times.append(_days(shown[index - 1].at))
-            line.append(float("nan"))
+    for moment, value in zip(shown, values, strict=True):
         times.append(_days(moment.at))
         line.append(value)
+        if moment.level is None:
+            times.append(_days(moment.at))
+            line.append(nan)
     axes.plot(times, line, color=colour, linewidth=1.3)
     axes.set_ylim(bottom=0)
 
 
 def _draw_risk(axes: Axes, shown: Sequence[Moment], levels: LevelParameters) -> None:
-    for level, run in groupby(shown, key=lambda one: one.level):
-        times = [one.at for one in run]
-        if level is not None:
-            for start, end in _unbroken(times):
-                axes.axvspan(
-                    _days(start),
-                    _days(end),
-                    color=LEVEL_COLOURS[level],
-                    alpha=0.35,
-                    linewidth=0,
-                )
+    runs = [list(run) for _, run in groupby(shown, key=lambda one: one.level)]
+    for run, following in zip_longest(runs, runs[1:]):
+        if run[0].level is not None:
+            axes.axvspan(
+                _days(run[0].at),
+                _days(following[0].at if following else run[-1].at),
+                color=LEVEL_COLOURS[run[0].level],
+                alpha=0.35,
+                linewidth=0,
+            )
     _draw_line(axes, shown, [one.risk for one in shown], VERMILION)
     for level, colour in LEVEL_COLOURS.items():
         enter = levels.threshold(level).enter
@@ -128,16 +126,6 @@ def _draw_risk(axes: Axes, shown: Sequence[Moment], levels: LevelParameters) -> 
     highest = max([one.risk for one in shown], default=0.0)
     axes.set_ylim(0, max(highest, levels.red.enter) * 1.1)
     axes.set_ylabel("risk 风险值")
-
-
-def _unbroken(times: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    """From where to where minutes follow each other; each lasts until the next begins."""
-    start = times[0]
-    for before, after in pairwise(times):
-        if after - before > GAP:
-            yield start, before + MINUTE
-            start = after
-    yield start, times[-1] + MINUTE
 
 
 def _days(time: datetime) -> float:
