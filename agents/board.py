@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta, timezone
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wanglou.agents.alert_text import clock, colour, first_steps
 from wanglou.schemas.mention import Emotion
 from wanglou.schemas.repeats import LatestEvents
-from wanglou.schemas.risk import Alert, Event, Level, Situation
+from wanglou.schemas.risk import Alert, Event, Situation
 
 LAST_ALERTS = 12
-CHINA = timezone(timedelta(hours=8))
-"""Operators read Chinese standard time."""
+WITH_STEPS = 2
+"""Events, the gravest, whose first steps are shown."""
 
 HEADINGS = ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "情绪", "受众", "时间")
-
-COLOURS = {
-    Level.BLUE: "bold blue",
-    Level.YELLOW: "bold yellow",
-    Level.ORANGE: "bold dark_orange",
-    Level.RED: "bold red",
-}
-
-
-def clock(time: datetime) -> str:
-    """A time as operators read it: month-day hour:minute, in China."""
-    return f"{time.astimezone(CHINA):%m-%d %H:%M}"
-
-
-def colour(level: Level | None) -> str:
-    """The style of a level; green when there is none any more."""
-    return "green" if level is None else COLOURS[level]
 
 
 def mood(situation: Situation) -> str:
@@ -54,6 +37,7 @@ class Board:
         self._events: dict[str, Event] = {}
         self._alerts: deque[Alert] = deque(maxlen=LAST_ALERTS)
         self._alert_ids: set[str] = set()
+        self._in_force: dict[str, Alert] = {}
         self._latest = LatestEvents()
         self.alerts: list[Alert] = []
         """All alerts shown so far, repeats dropped by id."""
@@ -74,19 +58,23 @@ class Board:
         self._alert_ids.add(alert.id)
         self.alerts.append(alert)
         self._alerts.append(alert)
+        self._in_force[alert.event_id] = alert
         return True
 
     def render(self) -> RenderableType:
-        """Two tables: open events with the gravest first, and the last alerts."""
-        return Group(self._open_events(), self._last_alerts())
+        """Open events with the gravest first, what to do about these, and the last alerts."""
+        return Group(self._open_events(), self._what_to_do(), self._last_alerts())
+
+    def _by_gravity(self) -> list[Event]:
+        return sorted(
+            self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
+        )
 
     def _open_events(self) -> Table:
         table = Table(title="开放事件 Open events", title_justify="left", expand=True)
         for heading in HEADINGS:
             table.add_column(heading, no_wrap=True)
-        for event in sorted(
-            self._events.values(), key=lambda one: (-(one.level or 0), -one.assessment.risk)
-        ):
+        for event in self._by_gravity():
             situation = event.situation
             table.add_row(
                 Text(event.level.chinese if event.level else "", colour(event.level)),
@@ -100,6 +88,17 @@ class Board:
                 f"{situation.audience:,.0f}",
                 clock(event.assessed_at),
             )
+        return table
+
+    def _what_to_do(self) -> Table:
+        table = Table(title="处置要点 What to do", title_justify="left", expand=True)
+        table.add_column("事件", no_wrap=True)
+        table.add_column("措施", ratio=1, no_wrap=True, overflow="ellipsis")
+        for event in self._by_gravity()[:WITH_STEPS]:
+            alert = self._in_force.get(event.id)
+            if alert is not None and (steps := first_steps(alert)):
+                name = f"{event.institution.name}\n{event.topic.name}"
+                table.add_row(Text(name, colour(alert.level)), Text("\n".join(steps)))
         return table
 
     def _last_alerts(self) -> Table:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from wanglou.models.rules import Rules, RulesError
+from wanglou.models.rules import Rules
+from wanglou.schemas.problems import Problem
 from wanglou.schemas.risk import LevelName
 
 
@@ -61,20 +63,16 @@ class Incidents(BaseModel):
                 )
         return self
 
-    def check(self, rules: Rules, place: str) -> None:
-        """Raises ``RulesError`` where an institution is not watched or a topic not known."""
-        institutions = {one.id for one in rules.watchlist.institutions}
-        topics = {one.id for one in rules.taxonomy.topics}
-        problems = [
-            f"{name}[{number}].institution: {one.institution!r} is not in the watch list"
-            for name, spans in (("incidents", self.incidents), ("harmless", self.harmless))
-            for number, one in enumerate(spans)
-            if one.institution not in institutions
-        ]
-        problems += [
-            f"incidents[{number}].topic: {one.topic!r} is none of {', '.join(sorted(topics))}"
-            for number, one in enumerate(self.incidents)
-            if one.topic not in topics
-        ]
-        if problems:
-            raise RulesError(f"{place}: {'; '.join(problems)}")
+    def problems(self, rules: Rules) -> Iterator[Problem]:
+        """Institutions that are not watched, and topics that the taxonomy does not have."""
+        watched = {one.id for one in rules.watchlist.institutions}
+        known = [one.id for one in rules.taxonomy.topics]
+        for name, spans in (("incidents", self.incidents), ("harmless", self.harmless)):
+            for index, one in enumerate(spans):
+                if one.institution not in watched:
+                    text = f"{one.institution!r} is not in the watch list"
+                    yield (name, index, "institution"), text
+        for index, incident in enumerate(self.incidents):
+            if incident.topic not in known:
+                text = f"{incident.topic!r} is no topic of the taxonomy; those are "
+                yield ("incidents", index, "topic"), text + ", ".join(known)

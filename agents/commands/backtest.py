@@ -12,7 +12,7 @@ import click
 from rich.table import Table
 
 from wanglou.agents import verdict_tables
-from wanglou.agents.board import clock, colour
+from wanglou.agents.alert_text import print_alert
 from wanglou.agents.commands.shared import (
     console,
     count_lines,
@@ -29,7 +29,8 @@ from wanglou.models.incidents import Incidents
 from wanglou.models.labelled_opinion import LabelledOpinion
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.risk_parameters import RiskParameters
-from wanglou.models.rules import Rules, load
+from wanglou.models.rules import Rules
+from wanglou.models.rules_file import RulesFile
 from wanglou.models.verdict import Verdict, judge, steps_of
 from wanglou.schemas.base import Contract, time_of
 
@@ -72,9 +73,12 @@ def backtest(
     rules = settings.load_rules()
     incidents = None
     if incidents_file is not None:
-        incidents = load(incidents_file, Incidents)
-        incidents.check(rules, str(incidents_file))
-    other = None if against is None else replace(rules, risk=load(against, RiskParameters))
+        labelled = RulesFile.read(incidents_file, Incidents)
+        incidents = labelled.rules
+        labelled.check(incidents.problems(rules))
+    other = None
+    if against is not None:
+        other = replace(rules, risk=RulesFile.read(against, RiskParameters).rules)
     model = load_model(settings.model) if labels is None else LabelledOpinion.load(labels)
     result = _run(file, settings, rules, model)
     _write(alerts, result.alerts)
@@ -149,8 +153,7 @@ def _show(result: BacktestResult, *, brief: bool) -> None:
     for number, rejection in result.rejections:
         click.echo(printable(f"line {number}: {rejection.reason.value}: {rejection.error}"))
     for alert in () if brief else result.alerts:
-        line = f"{clock(alert.decided_at)} {alert.title}"
-        terminal.print(line, style=colour(alert.level))
+        print_alert(terminal, alert)
     still_open = [event.id for event in result.events.values() if event.level is not None]
     ending = ", ".join(still_open) or "none"
     terminal.print(f"{len(result.alerts)} alerts; open at the end: {ending}")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wanglou.models.rules import load
+from wanglou.models.rules_file import RulesFile
 from wanglou.schemas.base import Share
 from wanglou.schemas.mention import Tier
 
@@ -75,4 +75,4 @@ class Shapes(_Part):
 
 def load_shapes(path: Path = DEFAULT) -> Shapes:
     """Read the shapes. Raises ``RulesError`` with everything that is wrong."""
-    return load(path, Shapes)
+    return RulesFile.read(path, Shapes).rules

@@ -69,9 +69,10 @@ def test_an_incident_of_nobody_is_refused_before_anything_runs(
     wrong.write_text(yaml.safe_dump(labelled))
     result = backtest(made, monkeypatch, "--incidents", str(wrong))
     assert result.exit_code == 3
-    assert (
-        "wrong.yaml: incidents[0].institution: 'nobody' is not in the watch list" in result.output
-    )
+    lines = wrong.read_text().splitlines()
+    number = 1 + next(index for index, line in enumerate(lines) if "nobody" in line)
+    problem = "incidents[0].institution: 'nobody' is not in the watch list"
+    assert f"wrong.yaml: line {number}: {problem}" in result.output
 
 
 def test_a_text_without_label_is_named(

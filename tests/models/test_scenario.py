@@ -13,7 +13,7 @@ import pytest
 
 from wanglou.agents.settings import DEPLOY
 from wanglou.models.intake import parse
-from wanglou.models.rules import load
+from wanglou.models.rules_file import RulesFile
 from wanglou.models.scenario.institutions import cast, rivals
 from wanglou.models.scenario.plan import QUIET_AFTER, Size, plan
 from wanglou.models.scenario.shapes import LogNormal, load_shapes
@@ -29,8 +29,8 @@ from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.watchlist import InstitutionFinder, Watchlist
 from wanglou.schemas.mention import RawMention
 
-WATCHLIST = load(DEPLOY / "watchlist.yaml", Watchlist)
-TAXONOMY = load(DEPLOY / "taxonomy.yaml", Taxonomy)
+WATCHLIST = RulesFile.read(DEPLOY / "watchlist.yaml", Watchlist).rules
+TAXONOMY = RulesFile.read(DEPLOY / "taxonomy.yaml", Taxonomy).rules
 SMALL = Size(institutions=8, days=7, incidents=4, mentions=15_000)
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.models.builders import rules
 from wanglou.models.baselines import baselines
 from wanglou.models.incidents import Incident, Incidents, Span
-from wanglou.models.rules import RulesError, load
+from wanglou.models.rules_file import RulesFile
 from wanglou.models.verdict import FLAP, GRACE, Step, judge
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.risk import Level
@@ -129,7 +129,7 @@ def test_incidents_in_yaml(tmp_path: Path) -> None:
         "- {institution: hexing, topic: run, from: 2026-03-02T12:00:00+08:00, "
         "to: 2026-03-02T13:00:00+08:00, expected: orange}\n"
     )
-    assert load(file, Incidents).incidents == (incident(),)
+    assert RulesFile.read(file, Incidents).rules.incidents == (incident(),)
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,11 @@ def test_two_incidents_of_an_event_may_not_overlap() -> None:
 
 def test_an_incident_must_be_about_what_is_watched() -> None:
     incidents = Incidents(incidents=(incident(institution="nobody", topic="weather"),))
-    with pytest.raises(RulesError) as caught:
-        incidents.check(rules(), "x.yaml")
-    assert "x.yaml: incidents[0].institution: 'nobody' is not in the watch list" in str(
-        caught.value
-    )
-    assert "incidents[0].topic: 'weather' is none of " in str(caught.value)
+    (institution, not_watched), (topic, unknown) = incidents.problems(rules())
+    assert (institution, topic) == (("incidents", 0, "institution"), ("incidents", 0, "topic"))
+    assert not_watched == "'nobody' is not in the watch list"
+    assert unknown.startswith("'weather' is no topic of the taxonomy; those are ")
+    assert list(Incidents(incidents=(incident(),)).problems(rules())) == []
 
 
 def counts(storms: dict[int, int]) -> dict[str, dict[int, int]]:
