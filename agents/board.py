@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta, timezone
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wanglou.agents.alert_text import clock, colour, first_steps
 from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.repeats import LatestEvents
-from wanglou.schemas.risk import Alert, Event, Level, Situation
+from wanglou.schemas.risk import Alert, Event, Situation
 
 LAST_ALERTS = 12
+WITH_STEPS = 2
+"""Events, the gravest, whose first steps are shown."""
 SHOWN_VIEWPOINTS = 2
 """Of each event, so that several events find room on a screen."""
 
-CHINA = timezone(timedelta(hours=8))
-"""Operators read Chinese standard time."""
-
 HEADINGS = ("级别", "机构", "风险", "风险值", "热度", "提及", "负面", "情绪", "受众", "时间")
-
-COLOURS = {
-    Level.BLUE: "bold blue",
-    Level.YELLOW: "bold yellow",
-    Level.ORANGE: "bold dark_orange",
-    Level.RED: "bold red",
-}
-
-
-def clock(time: datetime) -> str:
-    """A time as operators read it: month-day hour:minute, in China."""
-    return f"{time.astimezone(CHINA):%m-%d %H:%M}"
-
-
-def colour(level: Level | None) -> str:
-    """The style of a level; green when there is none any more."""
-    return "green" if level is None else COLOURS[level]
 
 
 def mood(situation: Situation) -> str:
@@ -57,6 +39,7 @@ class Board:
         self._events: dict[str, Event] = {}
         self._alerts: deque[Alert] = deque(maxlen=LAST_ALERTS)
         self._alert_ids: set[str] = set()
+        self._in_force: dict[str, Alert] = {}
         self._latest = LatestEvents()
         self.alerts: list[Alert] = []
         """All alerts shown so far, repeats dropped by id."""
@@ -77,11 +60,14 @@ class Board:
         self._alert_ids.add(alert.id)
         self.alerts.append(alert)
         self._alerts.append(alert)
+        self._in_force[alert.event_id] = alert
         return True
 
     def render(self) -> RenderableType:
-        """Three tables: open events with the gravest first, what is said, and the last alerts."""
-        return Group(self._open_events(), self._viewpoints(), self._last_alerts())
+        """Open events with the gravest first, what is said, what to do, and the last alerts."""
+        return Group(
+            self._open_events(), self._viewpoints(), self._what_to_do(), self._last_alerts()
+        )
 
     def _by_gravity(self) -> list[Event]:
         return sorted(
@@ -106,6 +92,17 @@ class Board:
                 f"{situation.audience:,.0f}",
                 clock(event.assessed_at),
             )
+        return table
+
+    def _what_to_do(self) -> Table:
+        table = Table(title="处置要点 What to do", title_justify="left", expand=True)
+        table.add_column("事件", no_wrap=True)
+        table.add_column("措施", ratio=1, no_wrap=True, overflow="ellipsis")
+        for event in self._by_gravity()[:WITH_STEPS]:
+            alert = self._in_force.get(event.id)
+            if alert is not None and (steps := first_steps(alert)):
+                name = f"{event.institution.name}\n{event.topic.name}"
+                table.add_row(Text(name, colour(alert.level)), Text("\n".join(steps)))
         return table
 
     def _viewpoints(self) -> Table:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.board import clock, colour
+from wanglou.agents.alert_text import clock, colour
 from wanglou.models.explanation import Explanation
 from wanglou.models.risk_parameters import LevelParameters
 from wanglou.schemas.risk import Assessment, Evidence, Factor, Level, Term

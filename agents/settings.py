@@ -197,6 +197,8 @@ class RulesSettings(_Section):
     watchlist: Path = DEPLOY / "watchlist.yaml"
     taxonomy: Path = DEPLOY / "taxonomy.yaml"
     risk: Path = DEPLOY / "risk.yaml"
+    playbooks: Path = DEPLOY / "playbooks.yaml"
+    regulator: Path = DEPLOY / "regulator.yaml"
 
 
 class ModelSettings(_Section):
@@ -213,7 +215,7 @@ class ModelSettings(_Section):
         os.cpu_count() or 1, description="Forwards at a time, each on one core."
     )
     batch_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        256, description="As worker.batch_messages, of sentiment: with less, forwards are not full."
+        192, description="As worker.batch_messages, of sentiment: with less, forwards are not full."
     )
     long_texts: Literal["name", "head"] = Field(
         "name",
@@ -300,7 +302,7 @@ class Settings(BaseSettings):
 
     def load_rules(self) -> Rules:
         """The rules files. Raises ``RulesError``."""
-        return Rules.load(self.rules.watchlist, self.rules.taxonomy, self.rules.risk)
+        return Rules.load(**dict(self.rules))
 
 
 def settings_file() -> Path | None:

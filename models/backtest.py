@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
+from typing import NamedTuple
 
 from wanglou.models.dedupe import DedupeStep
 from wanglou.models.intake import IntakeStep, Rejection, SenderClock, raw_key
@@ -15,13 +16,23 @@ from wanglou.models.order import BEGINNING, Position, before
 from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
-from wanglou.schemas.mention import DedupedMention
-from wanglou.schemas.risk import Alert, Event
+from wanglou.schemas.base import minute_of
+from wanglou.schemas.mention import DedupedMention, DedupeKind
+from wanglou.schemas.risk import Alert, Event, Level
 
 BATCH = 512
 """Lines that are taken through a step before the next step: batches for the model."""
 
 PartitionOf = Callable[[str], int]
+
+
+class Moment(NamedTuple):
+    """An open event at the close of a minute."""
+
+    at: datetime
+    risk: float
+    heat: float
+    level: Level | None
 
 
 @dataclass
@@ -35,6 +46,10 @@ class BacktestResult:
     alerts: list[Alert] = field(default_factory=list)
     events: dict[str, Event] = field(default_factory=dict)
     """Latest state of each event that was ever open, by id."""
+    mentions: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    """Mentions of each institution, without counter updates, by the event minute of publication."""
+    trail: defaultdict[str, list[Moment]] = field(default_factory=lambda: defaultdict(list))
+    """How each event went while it was open, by id."""
 
 
 @dataclass(slots=True)
@@ -99,7 +114,12 @@ class Backtest:
 
     def _keep(self, decision: Decision) -> None:
         self.result.alerts.extend(decision.alerts)
-        self.result.events.update((event.id, event) for event in decision.events)
+        for event in decision.events:
+            self.result.events[event.id] = event
+            moment = Moment(
+                event.assessed_at, event.assessment.risk, event.situation.heat, event.level
+            )
+            self.result.trail[event.id].append(moment)
 
     def _prepare(self, line: _Placed) -> Iterator[tuple[Position, DedupedMention]]:
         counts = self.result.counts
@@ -118,4 +138,6 @@ class Backtest:
             deduped = step.process(mention, position=position)
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:
+                if deduped.dedupe is not DedupeKind.UPDATE:
+                    self.result.mentions[mention.institution][minute_of(mention.published_at)] += 1
                 yield position, deduped

@@ -10,6 +10,8 @@ from wanglou.models.assessment import assess, brief_situation, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.levels import advance
 from wanglou.models.order import Position
+from wanglou.models.playbooks import Playbooks
+from wanglou.models.regulator import Regulator
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Taxonomy
@@ -88,11 +90,15 @@ class RiskStep:
         watchlist: Watchlist,
         taxonomy: Taxonomy,
         parameters: RiskParameters,
+        playbooks: Playbooks,
+        regulator: Regulator,
         state: KeyedState[EventState],
     ) -> None:
         self._watchlist = watchlist
         self._taxonomy = taxonomy
         self._parameters = parameters
+        self._playbooks = playbooks
+        self._regulator = regulator
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
 
@@ -194,6 +200,8 @@ class RiskStep:
         institution, topic = self._subjects(key)
         after = event.levels.level
         kind = alert_kind(before, after)
+        decided_at = time_of(minute + 1)
+        topic_id = self._taxonomy.topic(topic.id).id  # `other` where the topic is no more
         return Alert(
             id=alert_id(key, event.sequence, minute, kind),
             kind=kind,
@@ -203,12 +211,15 @@ class RiskStep:
             topic=topic,
             level=after,
             previous_level=before,
-            decided_at=time_of(minute + 1),
+            decided_at=decided_at,
             title=alert_title(institution.name, topic.name, before, after, assessment.risk),
             assessment=assessment,
             situation=brief_situation(event, minute, self._parameters),
             evidence=_evidence(event),
             received_at=event.received_at,
+            goal=self._playbooks.goal(topic_id, after),
+            measures=self._playbooks.measures(topic_id, after, decided_at),
+            reports=self._regulator.reports(topic_id, before, after, decided_at),
         )
 
     def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:

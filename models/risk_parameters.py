@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wanglou.schemas.base import Share
 from wanglou.schemas.mention import Tier
+from wanglou.schemas.problems import Problem, check
 from wanglou.schemas.risk import Level
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -154,12 +155,16 @@ class LevelParameters(_Section):
 
     @model_validator(mode="after")
     def _order(self) -> Self:
+        problems: list[Problem] = []
         for low, high in (("blue", "yellow"), ("yellow", "orange"), ("orange", "red")):
             for side in ("enter", "leave"):
                 if getattr(getattr(self, low), side) >= getattr(getattr(self, high), side):
-                    raise ValueError(f"{low}.{side} must be below {high}.{side}")
+                    text = f"{low}.{side} must be below {high}.{side}"
+                    problems.append(((high, side), text))
         if self.quiet_minutes < self.calm_minutes:
-            raise ValueError("quiet_minutes must be at least calm_minutes")
+            text = "quiet_minutes must be at least calm_minutes"
+            problems.append((("quiet_minutes",), text))
+        check(problems)
         return self
 
     def threshold(self, level: Level) -> Threshold:
@@ -192,5 +197,5 @@ class RiskParameters(_Section):
     def _all_tiers(self) -> Self:
         missing = [tier.value for tier in Tier if tier not in self.tiers]
         if missing:
-            raise ValueError(f"tiers: no weight for {', '.join(missing)}")
+            check([(("tiers",), f"no weight for {', '.join(missing)}")])
         return self

@@ -1,47 +1,27 @@
-"""The rules that an analyst edits, loaded together: watch list, taxonomy, risk formula."""
+"""The rules that an analyst edits, loaded together and checked against each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import yaml
-from pydantic import BaseModel, ValidationError
 
 from wanglou.models.dedupe import DedupeStep, Seen
 from wanglou.models.event import EventState
 from wanglou.models.intake import IntakeStep, Thread
+from wanglou.models.playbooks import Playbooks
+from wanglou.models.regulator import Regulator
 from wanglou.models.risk import RiskStep
 from wanglou.models.risk_parameters import RiskParameters
+from wanglou.models.rules_file import RulesFile
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.watchlist import Watchlist
-from wanglou.schemas.problems import describe
 
 THREAD_MINUTES = 7 * 24 * 60
 """How long after a post its comments and reposts still find its institution."""
 
 SEEN_MINUTES = 3 * 24 * 60
 """How long after a mention its repeats, updates and near-duplicates are still known."""
-
-M = TypeVar("M", bound=BaseModel)
-
-
-class RulesError(ValueError):
-    """A rules file that cannot be used; the message names file, field and value."""
-
-
-def load(path: Path, model: type[M]) -> M:
-    """Read a YAML file into its model. Raises ``RulesError`` with everything that is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or 2026-02-30
-        raise RulesError(f"{path}: cannot be read: {error}") from error
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise RulesError(f"{path}: {describe(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -51,11 +31,26 @@ class Rules:
     watchlist: Watchlist
     taxonomy: Taxonomy
     risk: RiskParameters
+    playbooks: Playbooks
+    regulator: Regulator
 
     @classmethod
-    def load(cls, watchlist: Path, taxonomy: Path, risk: Path) -> Rules:
-        """Read the three files. Raises ``RulesError``."""
-        return cls(load(watchlist, Watchlist), load(taxonomy, Taxonomy), load(risk, RiskParameters))
+    def load(
+        cls, watchlist: Path, taxonomy: Path, risk: Path, playbooks: Path, regulator: Path
+    ) -> Rules:
+        """Read the five files. Raises ``RulesError``."""
+        topics = RulesFile.read(taxonomy, Taxonomy).rules
+        plans = RulesFile.read(playbooks, Playbooks)
+        plans.check(plans.rules.problems(topics))
+        reports = RulesFile.read(regulator, Regulator)
+        reports.check(reports.rules.problems(topics))
+        return cls(
+            RulesFile.read(watchlist, Watchlist).rules,
+            topics,
+            RulesFile.read(risk, RiskParameters).rules,
+            plans.rules,
+            reports.rules,
+        )
 
     def intake_state(self) -> KeyedState[Thread]:
         """Empty state of an intake partition."""
@@ -81,4 +76,6 @@ class Rules:
     def risk_step(self, state: KeyedState[EventState] | None = None) -> RiskStep:
         """Risk over a state, or over an empty one."""
         state = self.risk_state() if state is None else state
-        return RiskStep(self.watchlist, self.taxonomy, self.risk, state)
+        return RiskStep(
+            self.watchlist, self.taxonomy, self.risk, self.playbooks, self.regulator, state
+        )

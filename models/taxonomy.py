@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from wanglou.models.phrases import PhraseFinder
 from wanglou.models.text import normalise
 from wanglou.schemas.base import Share
+from wanglou.schemas.problems import Location, Problem, check
 
 MIN_TERM_CHARACTERS = 2
 
@@ -86,34 +87,35 @@ class Taxonomy(BaseModel):
 
     @model_validator(mode="after")
     def _check_topics(self) -> Self:
-        problems: list[str] = []
+        problems: list[Problem] = []
         owners: dict[str, str] = {}
         types: dict[str, str] = {}
         ids: set[str] = set()
         for index, topic in enumerate(self.topics):
             if topic.id in ids:
-                problems.append(f"topics[{index}].id: {topic.id!r} stands twice")
+                problems.append((("topics", index, "id"), f"{topic.id!r} stands twice"))
             ids.add(topic.id)
             for position, term in enumerate(topic.terms):
-                here, folded = f"topics[{index}].terms[{position}]", normalise(term).lower()
+                here: Location = ("topics", index, "terms", position)
+                folded = normalise(term).lower()
                 if len(folded) < MIN_TERM_CHARACTERS:
-                    problems.append(f"{here}: {term!r} is too short once normalised")
+                    problems.append((here, f"{term!r} is too short once normalised"))
                 elif (owner := owners.setdefault(folded, topic.id)) != topic.id:
-                    problems.append(f"{here}: {term!r} is also a term of {owner!r}")
+                    problems.append((here, f"{term!r} is also a term of {owner!r}"))
             for position, event_type in enumerate(topic.event_types):
-                here = f"topics[{index}].event_types[{position}]"
+                here = ("topics", index, "event_types", position)
                 if event_type not in EVENT_TYPES:
                     choice = ", ".join(EVENT_TYPES)
-                    problems.append(f"{here}: {event_type!r} is none of {choice}")
+                    problems.append((here, f"{event_type!r} is none of {choice}"))
                 elif (owner := types.setdefault(event_type, topic.id)) != topic.id:
-                    problems.append(f"{here}: {event_type!r} also belongs to {owner!r}")
+                    problems.append((here, f"{event_type!r} also belongs to {owner!r}"))
         for position, term in enumerate(self.denial_terms):
             if len(normalise(term)) < MIN_TERM_CHARACTERS:
-                problems.append(f"denial_terms[{position}]: {term!r} is too short once normalised")
+                text = f"{term!r} is too short once normalised"
+                problems.append((("denial_terms", position), text))
         if OTHER not in ids:
-            problems.append("topics: the topic 'other' is missing")
-        if problems:
-            raise ValueError("; ".join(problems))
+            problems.append((("topics",), "the topic 'other' is missing"))
+        check(problems)
         return self
 
     def topic(self, topic_id: str) -> RiskTopic:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wanglou.models.phrases import PhraseFinder
 from wanglou.models.text import normalise
+from wanglou.schemas.problems import Location, Problem, check, place
 
 GENERIC_NAMES = frozenset(
     [
@@ -68,22 +69,21 @@ class _Claims:
     """Which name belongs to whom; collects every problem before it complains."""
 
     def __init__(self) -> None:
-        self.owners: dict[str, tuple[str, str]] = {}
-        self.problems: list[str] = []
+        self.owners: dict[str, tuple[str, Location]] = {}
+        self.problems: list[Problem] = []
 
-    def claim(self, name: str, institution: str, place: str) -> None:
+    def claim(self, name: str, institution: str, location: Location) -> None:
         folded = normalise(name).lower()
         if len(folded) < MIN_NAME_CHARACTERS:
-            self.problems.append(f"{place}: {name!r} is too short; at least 2 characters")
+            self.problems.append((location, f"{name!r} is too short; at least 2 characters"))
         elif folded in GENERIC_NAMES:
-            self.problems.append(f"{place}: {name!r} names no institution; use a longer name")
+            self.problems.append((location, f"{name!r} names no institution; use a longer name"))
         elif folded in self.owners and self.owners[folded][0] != institution:
-            owner, other_place = self.owners[folded]
-            self.problems.append(
-                f"{place}: {name!r} already means {owner!r} ({other_place}); a name has one meaning"
-            )
+            owner, other = self.owners[folded]
+            text = f"{name!r} already means {owner!r} ({place(other)}); a name has one meaning"
+            self.problems.append((location, text))
         else:
-            self.owners.setdefault(folded, (institution, place))
+            self.owners.setdefault(folded, (institution, location))
 
 
 class Watchlist(BaseModel):
@@ -102,28 +102,27 @@ class Watchlist(BaseModel):
         claims = _Claims()
         ids: dict[str, int] = {}
         for index, institution in enumerate(self.institutions):
-            here = f"institutions[{index}]"
+            here: Location = ("institutions", index)
             if institution.id in ids:
-                claims.problems.append(
-                    f"{here}.id: {institution.id!r} is also institutions[{ids[institution.id]}].id"
-                )
+                text = f"{institution.id!r} is also institutions[{ids[institution.id]}].id"
+                claims.problems.append(((*here, "id"), text))
             ids[institution.id] = index
-            claims.claim(institution.name, institution.id, f"{here}.name")
+            claims.claim(institution.name, institution.id, (*here, "name"))
             for position, alias in enumerate(institution.aliases):
-                claims.claim(alias, institution.id, f"{here}.aliases[{position}]")
+                claims.claim(alias, institution.id, (*here, "aliases", position))
             for position, exclusion in enumerate(institution.exclusions):
                 if not normalise(exclusion):
-                    claims.problems.append(f"{here}.exclusions[{position}]: is empty")
+                    claims.problems.append(((*here, "exclusions", position), "is empty"))
         for index, institution in enumerate(self.institutions):
             for position, exclusion in enumerate(institution.exclusions):
                 owner = claims.owners.get(normalise(exclusion).lower())
                 if owner is not None:
-                    claims.problems.append(
-                        f"institutions[{index}].exclusions[{position}]: {exclusion!r} would hide "
-                        f"the name itself ({owner[1]}); an exclusion is longer than a name"
+                    text = (
+                        f"{exclusion!r} would hide the name itself ({place(owner[1])}); "
+                        "an exclusion is longer than a name"
                     )
-        if claims.problems:
-            raise ValueError("; ".join(claims.problems))
+                    claims.problems.append((("institutions", index, "exclusions", position), text))
+        check(claims.problems)
         return self
 
     def name_of(self, institution_id: str) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+Location = tuple[int | str, ...]
+"""Where a field stands: names and indices from the whole value down to it."""
+
+Problem = tuple[Location, str]
+"""A field, and what is wrong with it."""
 
 VALUE_SAYS_NOTHING = ("missing", "json_invalid", "model_type", "value_error", "extra_forbidden")
 """Problems whose input is a whole object, or whose message shows the value already. What stands
@@ -29,8 +36,29 @@ def place(location: Sequence[int | str]) -> str:
     return path.lstrip(".") or "(whole value)"
 
 
-def describe(error: ValidationError, hidden: Sequence[str] = ()) -> str:
-    """All problems of a validation, joined by ``; ``.
+def check(problems: Iterable[Problem]) -> None:
+    """Raise one ``ValidationError`` with all problems, if there are any.
+
+    In a validator the locations are those within its own model; pydantic puts the way to it before.
+    """
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("value_error", "{problem}", {"problem": text}),
+            loc=location,
+            input=None,
+        )
+        for location, text in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data("value", details)
+
+
+def describe(
+    error: ValidationError,
+    hidden: Sequence[str] = (),
+    line_of: Callable[[Location], int] | None = None,
+) -> str:
+    """All problems of a validation, joined by ``; ``; each with its line, if ``line_of`` tells it.
 
     Values are shown cut to 60 characters, but never those of the ``hidden`` top-level fields.
     """
@@ -41,5 +69,7 @@ def describe(error: ValidationError, hidden: Sequence[str] = ()) -> str:
         if not concealed and problem["type"] not in VALUE_SAYS_NOTHING:
             shown = ascii(problem["input"])
             line += f" (got {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''})"
+        if line_of is not None:
+            line = f"line {line_of(problem['loc'])}: {line}"
         problems.append(line)
     return "; ".join(problems)

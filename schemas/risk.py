@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from wanglou.schemas.base import Contract, Count, Identifier, Share, Timestamp
 from wanglou.schemas.mention import Author, Emotion, Kind, PlatformName, Polarity
+from wanglou.schemas.playbook import PlannedMeasure, RegulatorReport
 
 
 class Level(IntEnum):
@@ -248,4 +249,15 @@ class Alert(Contract):
     evidence: tuple[Evidence, ...] = Field(description="Hottest mentions, at most three.")
     received_at: Timestamp = Field(
         description="When the broker took the latest raw mention that it counts."
+    )
+    goal: str | None = Field(
+        None, description="What the playbook wants to reach at this level; null when resolved."
+    )
+    measures: tuple[PlannedMeasure, ...] = Field(
+        (), description="The playbook's measures for topic and level, the earliest deadline first."
+    )
+    reports: tuple[RegulatorReport, ...] = Field(
+        (),
+        description="First reports to a regulator whose clock this step starts; those that an "
+        "earlier step started go on.",
     )

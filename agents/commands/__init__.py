@@ -11,6 +11,7 @@ from wanglou.agents.commands.dlq import dlq
 from wanglou.agents.commands.evaluate import evaluate
 from wanglou.agents.commands.explain import explain
 from wanglou.agents.commands.replay import replay
+from wanglou.agents.commands.scenario import scenario
 from wanglou.agents.commands.schema import schema
 from wanglou.agents.commands.score import score
 from wanglou.agents.commands.shared import EXIT_CODES, Cli
@@ -27,7 +28,7 @@ def main() -> None:
 
     \b
     New here?            wanglou demo
-    Without Kafka:       wanglou score, wanglou backtest
+    Without Kafka:       wanglou score, wanglou backtest, wanglou scenario
     With your Kafka:     wanglou topics create, then wanglou worker
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
@@ -53,6 +54,7 @@ for command in (
     train,
     backtest,
     explain,
+    scenario,
     dlq,
     config,
     schema,

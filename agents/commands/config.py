@@ -9,6 +9,7 @@ import click
 from wanglou.agents.commands.shared import settings_with
 from wanglou.agents.settings import BrokerSettings, settings_file
 from wanglou.agents.step3_sentiment import load_model
+from wanglou.models.regulator import Regulator
 
 
 @click.group()
@@ -30,6 +31,8 @@ def check() -> None:
     click.echo(f"watch list  {len(rules.watchlist.institutions)} institutions")
     click.echo(f"taxonomy    {len(rules.taxonomy.topics)} risk topics")
     click.echo(f"risk        {settings.rules.risk}")
+    click.echo(f"playbooks   {len(rules.playbooks.topics)} risk topics, each with four levels")
+    click.echo(f"regulator   {_counted(rules.regulator)}")
     click.echo(f"model       {settings.model.path if settings.model.enabled else 'none'}")
     if settings.author_key is None and settings.author_key_file is None:
         click.echo("author_key  not set: author hashes can be recomputed by anyone", err=True)
@@ -40,6 +43,11 @@ def check() -> None:
 def show() -> None:
     """Print the settings in force as JSON; secrets are hidden."""
     click.echo(json.dumps(settings_with().model_dump(mode="json"), indent=2, ensure_ascii=False))
+
+
+def _counted(regulator: Regulator) -> str:
+    open_rules = sum(not rule.confirmed for rule in regulator.rules)
+    return f"{len(regulator.rules)} rules, {open_rules} to be confirmed by compliance"
 
 
 def _described(broker: BrokerSettings) -> str:

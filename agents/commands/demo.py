@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.board import clock, colour
+from wanglou.agents.alert_text import colour, print_alert
 from wanglou.agents.commands.shared import ExitCode, console, run
 from wanglou.agents.demo import Demo, Outcome
 
@@ -50,14 +50,14 @@ async def _show(show: Demo, terminal: Console) -> None:
     if not terminal.is_terminal:
         async for alerts in show.run():
             for alert in alerts:
-                click.echo(f"{clock(alert.decided_at)}  {alert.title}")
+                print_alert(terminal, alert)
         return
     live = Live(console=terminal, auto_refresh=False, transient=True)
     with live:
         async for _ in show.run():
             live.update(_picture(show), refresh=True)
     for alert in show.board.alerts:
-        terminal.print(Text(f"{clock(alert.decided_at)}  {alert.title}", colour(alert.level)))
+        print_alert(terminal, alert)
 
 
 def _picture(show: Demo) -> RenderableType:

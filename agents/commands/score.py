@@ -14,8 +14,9 @@ from pydantic_core import from_json
 from wanglou.agents.commands.shared import ExitCode, progress_bar, settings_with
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.opinion import Opinion, OpinionModel, Passage, read_each
+from wanglou.models.rules_file import RulesFile
 from wanglou.models.scoring import NEGATIVE_FROM, likeliest, most_probable
-from wanglou.models.taxonomy import TopicFinder
+from wanglou.models.taxonomy import Taxonomy, TopicFinder
 from wanglou.models.text import normalise, with_title
 from wanglou.schemas.mention import Emotion, Polarity
 
@@ -37,7 +38,7 @@ def score(context: click.Context, file: IO[bytes], out: IO[str]) -> None:
     is 1.
     """
     settings = settings_with()
-    topics = TopicFinder(settings.load_rules().taxonomy)
+    topics = TopicFinder(RulesFile.read(settings.rules.taxonomy, Taxonomy).rules)
     model = load_model(settings.model)
     failed = 0
     numbered = enumerate(file, 1)

@@ -30,7 +30,7 @@ from wanglou.agents.embedded_broker import EmbeddedBrokerError
 from wanglou.agents.kafka import TopicProblem
 from wanglou.agents.settings import Settings, SettingsError, load_settings
 from wanglou.models.opinion import ModelError
-from wanglou.models.rules import RulesError
+from wanglou.models.rules_file import RulesError
 
 T = TypeVar("T")
 

@@ -119,6 +119,12 @@ def bank_texts(path: Path = DEFAULT, *, seed: int, limit_per_template: int) -> l
     return list(texts)
 
 
+def invented_names(path: Path = DEFAULT) -> tuple[str, ...]:
+    """The full names of the institutions that the templates speak of, one a stem; none exists."""
+    kinds = _load(path).kinds.values()
+    return tuple(stem + kind.endings[0] for kind in kinds for stem in kind.stems)
+
+
 def _load(path: Path) -> _Templates:
     try:
         templates = _Templates.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

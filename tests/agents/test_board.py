@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from wanglou.agents.board import LAST_ALERTS, Board, clock, colour, mood
+from wanglou.agents.alert_text import clock, colour
+from wanglou.agents.board import LAST_ALERTS, Board, mood
 from wanglou.agents.commands import main
 from wanglou.schemas.mention import Emotion
 from wanglou.schemas.risk import Alert, Event, Level, Situation
@@ -168,6 +169,38 @@ def test_the_last_alerts_stand_with_the_newest_first() -> None:
     assert rows(board, *titles) == titles[::-1][:LAST_ALERTS]
     assert len(board.alerts) == LAST_ALERTS + 3
     assert not board.take_alert(alert(100)), "a repeat of one that is not shown any more"
+
+
+def with_measures(number: int, level: Level, text: str, institution: str = "和兴") -> Alert:
+    planned = {
+        "kind": "statement",
+        "text": text,
+        "department": "公关部",
+        "due_at": START + timedelta(minutes=90),
+    }
+    update = {"event_id": f"{institution}.run", "goal": "稳住", "measures": [planned]}
+    return Alert.model_validate({**alert(number, level=level).model_dump(), **update})
+
+
+def test_the_steps_of_the_alert_in_force_are_shown_while_its_event_is_open() -> None:
+    board = Board()
+    board.take_alert(with_measures(1, Level.YELLOW, "旧措施"))
+    board.take_alert(with_measures(2, Level.RED, "新措施"))
+    assert rows(board, "旧措施", "新措施") == []
+    board.take_event(event("和兴", Level.RED))
+    assert rows(board, "旧措施", "新措施") == ["新措施"]
+    assert rows(board, "10:00 前  信息发布·公关部") != []
+    board.take_event(event("和兴", None, minute=1))
+    assert rows(board, "新措施") == []
+
+
+def test_the_steps_of_the_gravest_events_only_are_shown() -> None:
+    board = Board()
+    for number, level in enumerate((Level.YELLOW, Level.RED, Level.ORANGE)):
+        name = level.label
+        board.take_event(event(name, level))
+        board.take_alert(with_measures(number, level, f"{name}措施", name))
+    assert rows(board, "yellow措施", "red措施", "orange措施") == ["red措施", "orange措施"]
 
 
 def said(text: str, share: float, negative: float) -> dict[str, Any]:

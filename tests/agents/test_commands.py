@@ -61,7 +61,17 @@ def stream(tmp_path: Path) -> Path:
 def test_all_commands_are_here() -> None:
     assert {path[0] for path in ALL if path} == {
         *("demo", "worker", "topics", "replay", "watch"),
-        *("score", "evaluate", "train", "backtest", "explain", "dlq", "config", "schema"),
+        *(
+            "score",
+            "evaluate",
+            "train",
+            "backtest",
+            "scenario",
+            "explain",
+            "dlq",
+            "config",
+            "schema",
+        ),
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wanglou.agents.commands import main
+from wanglou.agents.settings import load_settings
 from wanglou.models.rules import Rules
 
 SECRET = "s3cret-of-the-tests"
@@ -29,6 +30,9 @@ def test_check_says_what_is_used(rules: Rules, tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1] == "all is well"
     assert f"{len(rules.watchlist.institutions)} institutions" in result.stdout
     assert f"{len(rules.taxonomy.topics)} risk topics" in result.stdout
+    assert f"playbooks   {len(rules.taxonomy.topics)} risk topics" in result.stdout
+    numbers = f"{len(rules.regulator.rules)} rules, {len(rules.regulator.rules)} to be confirmed"
+    assert f"regulator   {numbers} by compliance" in result.stdout
     assert "settings    defaults and environment" in result.stdout
     (tmp_path / "wanglou.toml").write_text("[worker]\nport = 7001\n")
     assert "settings    wanglou.toml" in config("check").stdout
@@ -46,9 +50,38 @@ def test_check_finds_a_wrong_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("WANGLOU_RULES__WATCHLIST", str(file))
     result = config("check")
     assert result.exit_code == 3
-    assert result.stderr.startswith(f"wanglou: {file}: institutions[0].id: ")
+    assert result.stderr.startswith(f"wanglou: {file}: line 1: institutions[0].id: ")
     assert "(got 'Hexing Bank')" in result.stderr
     assert "all is well" not in result.stdout
+
+
+def test_check_counts_what_is_still_to_be_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_in = load_settings().rules.regulator.read_text(encoding="utf-8")
+    count = built_in.count("confirmed: false")
+    file = tmp_path / "regulator.yaml"
+    file.write_text(built_in.replace("confirmed: false", "confirmed: true", 1), encoding="utf-8")
+    monkeypatch.setenv("WANGLOU_RULES__REGULATOR", str(file))
+    assert f"{count} rules, {count - 1} to be confirmed" in config("check").stdout
+
+
+def test_check_finds_a_topic_without_a_playbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_in = load_settings().rules.playbooks.read_text(encoding="utf-8")
+    file = tmp_path / "playbooks.yaml"
+    file.write_text(built_in.replace("  collection:", "  collections:"), encoding="utf-8")
+    monkeypatch.setenv("WANGLOU_RULES__PLAYBOOKS", str(file))
+    result = config("check")
+    assert result.exit_code == 3
+    lines = built_in.splitlines()
+    missing, unknown = (
+        1 + next(number for number, line in enumerate(lines) if line.startswith(start))
+        for start in ("topics:", "  collection:")
+    )
+    assert f"{file}: line {missing}: topics: no playbook for the topic 'coll" in result.stderr
+    assert f"line {unknown}: topics.collections: " in result.stderr
 
 
 def test_show_prints_the_settings_in_force_as_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from wanglou.models.event import EventState
 from wanglou.models.intake import IntakeStep
 from wanglou.models.opinion import NO_EVENT, Opinion, Passage
 from wanglou.models.order import Position
+from wanglou.models.playbooks import Playbooks
+from wanglou.models.regulator import Regulator
 from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.rules import Rules
@@ -79,6 +81,79 @@ TAXONOMY = Taxonomy.model_validate(
             },
         ],
         "denial_terms": ["辟谣", "不属实"],
+    }
+)
+
+PLAYBOOKS = Playbooks.model_validate(
+    {
+        "common": {
+            "blue": {
+                "measures": [
+                    {
+                        "id": "monitor",
+                        "kind": "fact-finding",
+                        "minutes": 30,
+                        "department": "品牌公关部",
+                        "text": "汇总说法",
+                    }
+                ]
+            },
+            "red": {"measures": [{"id": "monitor", "minutes": 10, "department": "办公室"}]},
+        },
+        "topics": {
+            topic: {
+                "blue": {"goal": f"{topic} blue"},
+                "yellow": {
+                    "goal": f"{topic} yellow",
+                    "measures": [
+                        {
+                            "id": "statement",
+                            "kind": "statement",
+                            "minutes": 60,
+                            "department": "品牌公关部",
+                            "text": "发布说明",
+                        }
+                    ],
+                },
+                "orange": {
+                    "goal": f"{topic} orange",
+                    "measures": [{"id": "statement", "minutes": 30}],
+                },
+                "red": {"goal": f"{topic} red"},
+            }
+            for topic in ("run", "outage", "other")
+        },
+    }
+)
+
+REGULATOR = Regulator.model_validate(
+    {
+        "rules": [
+            {
+                "name": "某办法",
+                "issuer": "某局",
+                "number": "某发〔2020〕1号",
+                "issued_on": "2020-01-02",
+                "article": "第三条",
+                "asks": "报告",
+                "topics": ["run"],
+                "from_level": "orange",
+                "within_minutes": 120,
+                "checked": "虚构",
+                "confirmed": False,
+            },
+            {
+                "name": "另一办法",
+                "issuer": "某局",
+                "issued_on": "2021-03-04",
+                "asks": "立即报告",
+                "topics": ["run", "outage"],
+                "from_level": "yellow",
+                "within_minutes": 0,
+                "checked": "虚构",
+                "confirmed": True,
+            },
+        ]
     }
 )
 
@@ -150,7 +225,7 @@ def parameters(**sections: Any) -> RiskParameters:
 
 def rules(**sections: Any) -> Rules:
     """The small rules, with some risk parameters changed."""
-    return Rules(WATCHLIST, TAXONOMY, parameters(**sections))
+    return Rules(WATCHLIST, TAXONOMY, parameters(**sections), PLAYBOOKS, REGULATOR)
 
 
 def at(minute: float) -> datetime:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.models.builders import (
+    PLAYBOOKS,
+    REGULATOR,
     TAXONOMY,
     WATCHLIST,
     Positions,
@@ -28,6 +31,7 @@ from tests.models.builders import (
 from wanglou.models.assessment import assess, combine, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.order import Position, before
+from wanglou.models.playbooks import MAX_MEASURES, MAX_TEXT, Playbooks
 from wanglou.models.risk import Decision, RiskStep, alert_id, alert_kind, alert_title
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
@@ -204,6 +208,48 @@ def test_story_from_raised_to_resolved(partition: Partition) -> None:
     ]
     assert [len(decision.alerts) for decision in decisions] == [0, 1, 3]
     assert len({alert.id for alert in alerts}) == 4
+
+
+def test_alert_says_what_to_do_by_whom_and_by_when(partition: Partition) -> None:
+    partition.take(*negatives(0, 3))
+    (alert,) = partition.tick(1).alerts
+    assert alert.level is Level.ORANGE
+    assert alert.goal == "run orange"
+    assert [(one.department, one.text, one.due_at) for one in alert.measures] == [
+        ("品牌公关部", "发布说明", at(1 + 30)),  # from the decision
+        ("品牌公关部", "汇总说法", at(1 + 30)),
+    ]
+    assert [(one.rule, one.due_at, one.note) for one in alert.reports] == [
+        ("另一办法", at(1), None),
+        ("某办法", at(1 + 120), "待合规部门确认"),
+    ]
+
+
+def test_deadlines_count_from_each_decision_and_clocks_start_once(partition: Partition) -> None:
+    partition.take(*negatives(0, 2), *negatives(10, 1))
+    told = {alert.kind: alert for alert in partition.tick(100).alerts}
+    raised, lowered = told[AlertKind.ESCALATED], told[AlertKind.DE_ESCALATED]
+    assert [one.due_at for one in raised.measures] == [at(11 + 30), at(11 + 30)]
+    assert len(raised.reports) == 2
+    # lowered to blue: the steps of blue, from then on, and no new clock
+    assert (lowered.goal, lowered.reports) == ("run blue", ())
+    assert [one.due_at for one in lowered.measures] == [at(41 + 30)]
+    resolved = told[AlertKind.RESOLVED]
+    assert (resolved.goal, resolved.measures, resolved.reports) == (None, (), ())
+
+
+def test_alert_of_the_largest_playbook_is_small() -> None:
+    long = {"kind": "statement", "minutes": 60, "department": "部" * 64, "text": "字" * MAX_TEXT}
+    many = [{"id": f"m{number}", **long} for number in range(MAX_MEASURES)]
+    plan = {level.label: {"goal": "字" * MAX_TEXT} for level in Level}
+    plan["blue"] = {**plan["blue"], "measures": many}  # type: ignore[dict-item]
+    made = rules(**PLAIN)
+    topics = {topic.id: plan for topic in TAXONOMY.topics}
+    playbooks = Playbooks.model_validate({"topics": topics})
+    step = replace(made, playbooks=playbooks).risk_step()
+    (alert,) = feed(step, [*negatives(0, 3), scored(1, institution="yunting")]).alerts
+    assert len(alert.measures) == MAX_MEASURES
+    assert len(alert.to_json()) < 64 * 1024
 
 
 def test_open_event_is_told_at_every_close_and_once_more_when_resolved(
@@ -574,7 +620,9 @@ def test_institution_and_topic_no_longer_in_the_rules_still_have_a_name() -> Non
             for topic in TAXONOMY.topics[1:]
         )
     )
-    step = RiskStep(watchlist, taxonomy, parameters(**PLAIN), rules().risk_state())
+    step = RiskStep(
+        watchlist, taxonomy, parameters(**PLAIN), PLAYBOOKS, REGULATOR, rules().risk_state()
+    )
     decision = feed(step, [*negatives(0, 3), scored(1, institution="yunting")])
     (alert,) = decision.alerts
     assert (alert.institution.id, alert.institution.name) == ("hexing", "hexing")

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.models.builders import (
     AUTHOR_KEY,
+    PLAYBOOKS,
+    REGULATOR,
     RISK,
     TAXONOMY,
     WATCHLIST,
@@ -17,70 +20,10 @@ from tests.models.builders import (
     rules,
     scored,
 )
-from wanglou.models.rules import SEEN_MINUTES, THREAD_MINUTES, Rules, RulesError, load
-from wanglou.models.watchlist import Watchlist
-
-VALID = "institutions: [{id: hexing, name: 和兴银行}]\n"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "watchlist.yaml"
-
-
-def problem_of(path: Path) -> str:
-    with pytest.raises(RulesError) as error:
-        load(path, Watchlist)
-    problem = str(error.value)
-    assert problem.startswith(f"{path}: ")
-    return problem.removeprefix(f"{path}: ")
-
-
-def test_valid_file_is_loaded(path: Path) -> None:
-    path.write_text(VALID, encoding="utf-8")
-    assert load(path, Watchlist).name_of("hexing") == "和兴银行"
-
-
-def test_missing_file_is_named(path: Path) -> None:
-    assert problem_of(path).startswith("cannot be read: ")
-
-
-def test_folder_is_no_file(path: Path) -> None:
-    path.mkdir()
-    assert problem_of(path).startswith("cannot be read: ")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"institutions: [\xff\xfe]",  # not UTF-8
-        b"institutions: [{id: hexing",  # not closed
-        b"institutions:\n\t- id: a",  # a tab
-        b"a: *nothing",  # an alias of nothing
-        b"since: 2026-02-30",  # a day that is none
-        b"a: !!python/object:os.system {}",  # a tag that is not for rules
-        b"a: 1\x00",  # a control character
-        b"a: 1\n---\nb: 2\n",  # two documents
-    ],
-)
-def test_what_is_no_yaml_is_named(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    assert problem_of(path).startswith("cannot be read: ")
-
-
-@pytest.mark.parametrize("content", ["", "# only a remark\n", "[]", "7", "text"])
-def test_what_is_no_mapping_is_told(path: Path, content: str) -> None:
-    path.write_text(content, encoding="utf-8")
-    assert problem_of(path).startswith("(whole value): ")
-
-
-def test_field_and_value_are_told(path: Path) -> None:
-    path.write_text(
-        VALID.replace("和兴银行}", "和兴银行, aliases: [7], colour: red}"), encoding="utf-8"
-    )
-    problem = problem_of(path)
-    assert "institutions[0].aliases[0]: Input should be a valid string (got 7)" in problem
-    assert "institutions[0].colour: " in problem
+from wanglou.models.rules import SEEN_MINUTES, THREAD_MINUTES, Rules
+from wanglou.models.rules_file import RulesError
+from wanglou.schemas.playbook import MeasureKind
+from wanglou.schemas.risk import Level
 
 
 @pytest.fixture
@@ -89,29 +32,103 @@ def files(tmp_path: Path) -> dict[str, Path]:
         "watchlist": WATCHLIST.model_dump(mode="json"),
         "taxonomy": TAXONOMY.model_dump(mode="json"),
         "risk": RISK,
+        "playbooks": PLAYBOOKS.model_dump(mode="json", exclude_none=True),
+        "regulator": REGULATOR.model_dump(mode="json", exclude_none=True),
     }
     paths = {name: tmp_path / f"{name}.yaml" for name in contents}
     for name, content in contents.items():
-        paths[name].write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+        paths[name].write_text(json.dumps(content, indent=1), encoding="utf-8")  # is YAML
     return paths
 
 
-def test_three_files_make_the_rules(files: dict[str, Path]) -> None:
+def test_five_files_make_the_rules(files: dict[str, Path]) -> None:
     assert Rules.load(**files) == rules()
 
 
-@pytest.mark.parametrize("name", ["watchlist", "taxonomy", "risk"])
-def test_broken_one_of_three_is_named(files: dict[str, Path], name: str) -> None:
-    files[name].write_text("{}", encoding="utf-8")
+@pytest.mark.parametrize("name", ["watchlist", "taxonomy", "risk", "playbooks", "regulator"])
+def test_broken_one_of_five_is_named(files: dict[str, Path], name: str) -> None:
+    files[name].write_text("7", encoding="utf-8")
     with pytest.raises(RulesError, match=re.escape(str(files[name]))):
         Rules.load(**files)
 
 
-def test_rules_of_the_project_are_valid() -> None:
+def line_with(path: Path, text: str) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (number,) = (number for number, line in enumerate(lines, 1) if text in line)
+    return number
+
+
+def test_topic_without_a_playbook_is_told_with_the_line(files: dict[str, Path]) -> None:
+    content = json.loads(files["playbooks"].read_text(encoding="utf-8"))
+    del content["topics"]["outage"]
+    files["playbooks"].write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with pytest.raises(RulesError) as error:
+        Rules.load(**files)
+    line = line_with(files["playbooks"], '"topics"')
+    assert str(error.value) == (
+        f"{files['playbooks']}: line {line}: topics: "
+        "no playbook for the topic 'outage' (系统故障) of the taxonomy"
+    )
+
+
+def test_playbook_of_no_topic_is_told_with_the_line(files: dict[str, Path]) -> None:
+    text = files["playbooks"].read_text(encoding="utf-8")
+    content = json.loads(text)
+    content["topics"]["outtage"] = content["topics"]["outage"]
+    files["playbooks"].write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with pytest.raises(RulesError) as error:
+        Rules.load(**files)
+    line = line_with(files["playbooks"], '"outtage"')
+    assert f": line {line}: topics.outtage: 'outtage' is no topic" in str(error.value)
+    assert "run, outage, other" in str(error.value)
+
+
+def test_regulator_rule_of_no_topic_is_told_with_the_line(files: dict[str, Path]) -> None:
+    content = json.loads(files["regulator"].read_text(encoding="utf-8"))
+    content["rules"][1]["topics"] = ["run", "outtage"]
+    files["regulator"].write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with pytest.raises(RulesError) as error:
+        Rules.load(**files)
+    line = line_with(files["regulator"], '"outtage"')
+    assert f": line {line}: rules[1].topics[1]: 'outtage' is no topic" in str(error.value)
+
+
+def deployed() -> Rules:
     deploy = Path(__file__).parents[2] / "deploy"
-    loaded = Rules.load(deploy / "watchlist.yaml", deploy / "taxonomy.yaml", deploy / "risk.yaml")
+    names = ("watchlist", "taxonomy", "risk", "playbooks", "regulator")
+    return Rules.load(**{name: deploy / f"{name}.yaml" for name in names})
+
+
+def test_rules_of_the_project_are_valid() -> None:
+    loaded = deployed()
     assert loaded.watchlist.institutions
     assert loaded.taxonomy.denial_terms
+
+
+def test_each_playbook_of_the_project_grows_with_the_level() -> None:
+    loaded, now = deployed(), datetime(2026, 3, 2, tzinfo=UTC)
+    for topic in loaded.taxonomy.topics:
+        before: frozenset[str] = frozenset()
+        for level in Level:
+            measures = loaded.playbooks.measures(topic.id, level, now)
+            kinds = {measure.kind for measure in measures}
+            departments = frozenset(measure.department for measure in measures)
+            assert departments, (topic.id, level)
+            assert MeasureKind.FACT_FINDING in kinds
+            if level >= Level.YELLOW:
+                assert {MeasureKind.STATEMENT, MeasureKind.EXPLANATION} <= kinds, (topic.id, level)
+                assert MeasureKind.GUIDANCE in kinds
+                assert MeasureKind.CRISIS_TEAM in kinds
+            texts = frozenset(measure.text for measure in measures)
+            assert len(texts) == len(measures), (topic.id, level)
+            assert len(texts - before) > 0, (topic.id, level)
+            before = texts
+
+
+def test_no_rule_of_the_project_claims_to_be_confirmed() -> None:
+    rules_of = deployed().regulator.rules
+    assert rules_of
+    assert not any(rule.confirmed for rule in rules_of)
 
 
 def test_states_forget_after_their_time() -> None:

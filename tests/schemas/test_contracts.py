@@ -14,6 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from wanglou.schemas.base import Contract
 from wanglou.schemas.control import Heartbeat, Watermark
 from wanglou.schemas.export import json_schema, message_topics
+from wanglou.schemas.playbook import MeasureKind
+from wanglou.schemas.response import Measure
+from wanglou.schemas.risk import Alert
 
 RAW = {
     "id": "weibo:4464336942156713",
@@ -167,6 +170,27 @@ ALERT = {
     "decided_at": "2020-01-25T06:07:00Z",
     "title": "和兴银行:系统故障升为橙色",
     "received_at": "2020-01-25T06:07:01Z",
+    "goal": "恢复优先",
+    "measures": [
+        {
+            "kind": "statement",
+            "text": "发布提示",
+            "department": "品牌公关部",
+            "due_at": "2020-01-25T06:37:00Z",
+        }
+    ],
+    "reports": [
+        {
+            "rule": "某办法",
+            "issuer": "某局",
+            "number": "某发〔2020〕1号",
+            "issued_on": "2020-01-02",
+            "article": "第三条",
+            "asks": "报告",
+            "due_at": "2020-01-25T07:07:00Z",
+            "note": "待合规部门确认",
+        }
+    ],
 }
 RESPONSE = {
     "id": "r-1",
@@ -343,6 +367,9 @@ def test_unknown_fields_are_ignored(contract: type[Contract]) -> None:
         ("Event", "evidence.0.emotion", "bored"),
         ("Alert", "kind", "lowered"),
         ("Alert", "sequence", -1),
+        ("Alert", "measures.0.kind", "prayer"),
+        ("Alert", "measures.0.department", None),
+        ("Alert", "reports.0.asks", None),
         ("Response", "measure", "prayer"),
         ("Response", "text", "x" * 8193),
         ("Evaluation", "before.negative_share", 2),
@@ -415,3 +442,17 @@ def test_a_watermark_has_places_of_four_numbers(place: object) -> None:
 def test_a_heartbeat_has_a_time_with_an_offset() -> None:
     assert not model_accepts(Heartbeat, {"time": "2020-01-25T06:30:00"})
     assert Heartbeat.model_validate_json(json.dumps(HEARTBEAT)).time.microsecond == 123_000
+
+
+def test_an_alert_of_a_release_without_playbooks_is_read() -> None:
+    contract = next(one for one in CONTRACTS if one.__name__ == "Alert")
+    old = {name: ALERT[name] for name in ALERT if name not in ("goal", "measures", "reports")}
+    alert = contract.model_validate_json(json.dumps(old))
+    assert isinstance(alert, Alert)
+    assert (alert.goal, alert.measures, alert.reports) == (None, (), ())
+
+
+def test_what_is_planned_and_what_is_recorded_have_the_same_words() -> None:
+    planned = {kind.value for kind in MeasureKind} - {"fact-finding"}
+    assert planned == {measure.value for measure in Measure} - {"acknowledgement"}
+    assert len({kind.chinese for kind in MeasureKind}) == len(MeasureKind)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Self
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from wanglou.schemas.problems import MAX_SHOWN, describe, place
+from wanglou.schemas.problems import MAX_SHOWN, check, describe, place
 
 
 class Rule(BaseModel):
@@ -103,3 +111,37 @@ def test_what_is_no_json_is_said_without_the_bytes() -> None:
     line = describe(caught.value)
     assert line.startswith("(whole value): Invalid JSON")
     assert len(line) < 200
+
+
+class Checked(BaseModel):
+    terms: list[str]
+
+    @model_validator(mode="after")
+    def _no_blank(self) -> Self:
+        places = [index for index, term in enumerate(self.terms) if not term]
+        check((("terms", index), "is blank: {write} one") for index in places)
+        return self
+
+
+class Holder(BaseModel):
+    one: Checked
+
+
+def problem_of_terms(*terms: str) -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        Holder.model_validate({"one": {"terms": terms}})
+    return caught.value
+
+
+def test_problems_that_a_check_finds_have_their_own_places() -> None:
+    assert Holder.model_validate({"one": {"terms": ["a"]}}).one.terms == ["a"]
+    error = problem_of_terms("a", "", "b", "")
+    text = "is blank: {write} one"
+    assert describe(error) == f"one.terms[1]: {text}; one.terms[3]: {text}"
+
+
+def test_each_problem_is_told_with_its_line() -> None:
+    lines = {("one", "terms", 1): 7, ("one", "terms", 2): 9}
+    told = describe(problem_of_terms("a", "", ""), line_of=lines.__getitem__)
+    text = "is blank: {write} one"
+    assert told == f"line 7: one.terms[1]: {text}; line 9: one.terms[2]: {text}"

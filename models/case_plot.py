@@ -1,0 +1,133 @@
+"""The picture of a case: what the public did, what Wanglou saw in it, and when it said so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from itertools import groupby, zip_longest
+from math import nan
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from wanglou.models.backtest import Moment
+from wanglou.models.plots import BLUE, DOTS_PER_INCH, GREY, PALE, STYLE, VERMILION
+from wanglou.models.risk_parameters import LevelParameters
+from wanglou.models.verdict import Case
+from wanglou.schemas.base import minute_of, time_of
+from wanglou.schemas.risk import Level
+
+BEIJING = timezone(timedelta(hours=8))
+
+BEFORE, AFTER = timedelta(hours=6), timedelta(hours=6)
+"""What is drawn before and after the incident."""
+
+BAR_MINUTES = 10
+
+LEVEL_COLOURS = {
+    Level.BLUE: "#56B4E9",
+    Level.YELLOW: "#F0E442",
+    Level.ORANGE: "#E69F00",
+    Level.RED: "#D55E00",
+}
+"""Of the palette of Okabe & Ito."""
+
+
+def draw_case(
+    case: Case,
+    title: str,
+    mentions: Mapping[int, int],
+    trail: Sequence[Moment],
+    levels: LevelParameters,
+    path: Path,
+) -> None:
+    """Mentions of the institution (by minute), heat and risk of the event, and its levels.
+
+    ``trail`` is how the event went; from where it was resolved to where it rose again the lines
+    have a gap.
+    """
+    start, end = case.incident.start - BEFORE, case.incident.end + AFTER
+    shown = [one for one in trail if start <= one.at <= end]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, 6), layout="constrained")
+        upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 3])
+        figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12)
+        _draw_mentions(upper, mentions, start, end)
+        _draw_line(middle, shown, [one.heat for one in shown], BLUE)
+        middle.set_ylabel("heat 热度")
+        _draw_risk(lower, shown, levels)
+        for axes in (upper, middle, lower):
+            for edge in (case.incident.start, case.incident.end):
+                axes.axvline(_days(edge), color=GREY, linestyle=":", linewidth=1)
+            axes.grid(axis="y", color=PALE)
+            axes.set_axisbelow(True)
+        lower.set_xlim(_days(start), _days(end))
+        locator = AutoDateLocator(tz=BEIJING)
+        lower.xaxis.set_major_locator(locator)
+        lower.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=BEIJING))
+        figure.savefig(path, dpi=DOTS_PER_INCH)
+
+
+def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end: datetime) -> None:
+    bars: dict[int, int] = {}
+    for minute in range(minute_of(start), minute_of(end)):
+        bar = minute // BAR_MINUTES * BAR_MINUTES
+        bars[bar] = bars.get(bar, 0) + mentions.get(minute, 0)
+    axes.bar(
+        [_days(time_of(bar)) for bar in bars],
+        list(bars.values()),
+        width=BAR_MINUTES / (24 * 60),
+        align="edge",
+        color=GREY,
+    )
+    axes.set_ylabel(f"mentions 提及\nin {BAR_MINUTES} minutes")
+
+
+def _draw_line(axes: Axes, shown: Sequence[Moment], values: Sequence[float], colour: str) -> None:
+    times: list[float] = []
+    line: list[float] = []
+    for moment, value in zip(shown, values, strict=True):
+        times.append(_days(moment.at))
+        line.append(value)
+        if moment.level is None:
+            times.append(_days(moment.at))
+            line.append(nan)
+    axes.plot(times, line, color=colour, linewidth=1.3)
+    axes.set_ylim(bottom=0)
+
+
+def _draw_risk(axes: Axes, shown: Sequence[Moment], levels: LevelParameters) -> None:
+    runs = [list(run) for _, run in groupby(shown, key=lambda one: one.level)]
+    for run, following in zip_longest(runs, runs[1:]):
+        if run[0].level is not None:
+            axes.axvspan(
+                _days(run[0].at),
+                _days(following[0].at if following else run[-1].at),
+                color=LEVEL_COLOURS[run[0].level],
+                alpha=0.35,
+                linewidth=0,
+            )
+    _draw_line(axes, shown, [one.risk for one in shown], VERMILION)
+    for level, colour in LEVEL_COLOURS.items():
+        enter = levels.threshold(level).enter
+        axes.axhline(enter, color=colour, linewidth=1)
+        axes.annotate(
+            f"{level.chinese} {enter:g}",
+            (1, enter),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            verticalalignment="center",
+            fontsize=8,
+        )
+    highest = max([one.risk for one in shown], default=0.0)
+    axes.set_ylim(0, max(highest, levels.red.enter) * 1.1)
+    axes.set_ylabel("risk 风险值")
+
+
+def _days(time: datetime) -> float:
+    """Days since 1970 in UTC: matplotlib's dates."""
+    return time.timestamp() / (24 * 60 * 60)

@@ -1,0 +1,1 @@
+"""Labelled scenarios: streams of raw mentions in which it is known what should be found."""
