@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator
 
+from wanglou.models.dedupe import MIN_BIGRAMS
 from wanglou.models.heat import DecayingSum
+from wanglou.models.near_duplicate import bigrams
 from wanglou.models.risk_parameters import ViewpointParameters
 from wanglou.schemas.base import time_of
 from wanglou.schemas.mention import Polarity, ScoredMention
@@ -127,8 +129,12 @@ class Cluster:
 def add_viewpoint(
     clusters: list[Cluster], mention: ScoredMention, minute: int, parameters: ViewpointParameters
 ) -> None:
-    """Fold in a mention of an event ``minute``; one without a code changes nothing."""
-    if mention.viewpoint is None:
+    """Fold in a mention of an event ``minute``.
+
+    One without a code changes nothing, and neither does one that says as little as 转发微博 or
+    太可怕了: thousands of such would be an event's first viewpoint.
+    """
+    if mention.viewpoint is None or len(bigrams(mention.text)) < MIN_BIGRAMS:
         return
     clusters.append(Cluster.of(mention, mention.viewpoint, minute))
     _drop_aged(clusters, parameters.half_life_minutes)

@@ -103,7 +103,9 @@ class Viewpoint(Contract):
 
     text: str = Field(description="The text nearest to the middle of them, cut.")
     mention_id: Identifier = Field(description="Id of the mention that has this text.")
-    share: Share = Field(description="Its share of the event's mentions, older ones weighing less.")
+    share: Share = Field(
+        description="Its share of the mentions that say enough, older ones weighing less."
+    )
     mentions: Count = Field(description="Mentions of it since it came up, whatever their age.")
     polarities: dict[str, Share] = Field(
         description="Share of each polarity, older mentions weighing less.",

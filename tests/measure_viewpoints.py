@@ -78,7 +78,10 @@ def separation(vectors: Matrix, labels: Sequence[str]) -> float:
 
 
 def agreement(
-    codes: Sequence[str], labels: Sequence[str], parameters: ViewpointParameters
+    codes: Sequence[str],
+    passages: Sequence[Passage],
+    labels: Sequence[str],
+    parameters: ViewpointParameters,
 ) -> float:
     """Mean adjusted Rand index: each text belongs to the cluster that is nearest at the end."""
     vectors = np.array([decode(code) for code in codes], dtype=np.float64)
@@ -87,7 +90,10 @@ def agreement(
         clusters: list[Cluster] = []
         for number in Random(seed).sample(range(len(codes)), len(codes)):
             mention = ScoredMention.model_construct(
-                id=str(number), text="", polarity=Polarity.NEUTRAL, viewpoint=codes[number]
+                id=str(number),
+                text=passages[number].text,
+                polarity=Polarity.NEUTRAL,
+                viewpoint=codes[number],
             )
             add_viewpoint(clusters, mention, 0, parameters)
         means = np.array([one.total / one.mentions for one in clusters]) - vectors.mean(axis=0)
@@ -100,7 +106,8 @@ def agreement(
 def main() -> None:
     """Read the check with the shipped model and print both tables."""
     parameters = load(DEPLOY / "risk.yaml", RiskParameters).viewpoints
-    events = [(layers(passages), labels) for passages, labels in load_cases()]
+    cases = load_cases()
+    events = [(layers(passages), labels) for passages, labels in cases]
     count = events[0][0].shape[1]
     print("| Layer | all pieces | without the name |\n|---|---|---|")
     for layer in range(count):
@@ -117,7 +124,10 @@ def main() -> None:
             separation(np.array([decode(code) for code in codes], dtype=np.float64), labels)
             for codes, labels in coded
         ]
-        agreements = [agreement(codes, labels, parameters) for codes, labels in coded]
+        agreements = [
+            agreement(codes, passages, labels, parameters)
+            for (codes, labels), (passages, _) in zip(coded, cases, strict=True)
+        ]
         print(f"| {layer} | {size} | {np.mean(separations):.3f} | {np.mean(agreements):.3f} |")
 
 

@@ -133,7 +133,7 @@ def hostile(seed: int, filler: str, minute: int) -> ScoredMention:
         id=name(),
         cluster_id=f"hexing/{seed}",
         platform=PLATFORMS[seed % 20],
-        text=filler * 20_000,
+        text="取不出我们的钱了吗" + filler * 20_000,
         url=f"https://{seed}/".ljust(512 // len(filler.encode()), filler),
         author={"id": f"{seed:032x}", "followers": 10**12 - seed, "tier": "organisation"},
         parent_id=name(),

@@ -110,6 +110,17 @@ def test_a_mention_without_a_code_says_nothing() -> None:
     assert told(said(None)) == ()
 
 
+@pytest.mark.parametrize("text", ["转发微博", "太可怕了!!!", ""])
+@pytest.mark.parametrize("also", ["", "😭😭😭😭😭😭😭😭😭"])
+def test_a_mention_of_few_words_says_nothing(text: str, also: str) -> None:
+    assert told(said(along(1), text=text + also)) == ()
+
+
+def test_a_mention_of_nine_characters_says_something() -> None:
+    assert told(said(along(1), text="柜台取不出我的钱")) == ()
+    assert len(told(said(along(1), text="柜台取不出我们的钱"))) == 1
+
+
 def test_what_says_the_same_is_one_viewpoint() -> None:
     (one,) = told(said(along(1), id="a"), said(along(1), id="b"), said(along(1, 10), id="c"))
     assert (one.mentions, one.share) == (3, 1.0)
@@ -204,12 +215,12 @@ def test_polarities_are_shares_of_the_weight() -> None:
 
 
 def test_the_representative_is_nearest_to_the_middle() -> None:
-    left = said(code(n1=100, n2=40), id="left", text="左")
-    right = said(code(n1=100, n3=40), id="right", text="右")
-    middle = said(code(n1=100, n2=25, n3=25), id="middle", text="中" * 200)
+    left = said(code(n1=100, n2=40), id="left", text="一二三四五六七八左")
+    right = said(code(n1=100, n3=40), id="right", text="一二三四五六七八右")
+    middle = said(code(n1=100, n2=25, n3=25), id="middle", text="中一二三四五六七八" * 20)
     for order in ((left, right, middle), (right, left, middle)):
         (one,) = told(*order)
-        assert (one.mention_id, one.text) == ("middle", "中" * 140)
+        assert (one.mention_id, one.text) == ("middle", ("中一二三四五六七八" * 20)[:140])
 
 
 def test_of_equals_the_first_represents() -> None:
