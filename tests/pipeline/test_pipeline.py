@@ -147,7 +147,7 @@ def said(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
 
 
 def test_the_demo_finds_what_its_script_says(tmp_path: Path) -> None:
-    shown = wanglou("demo", folder=tmp_path, seconds=300)
+    shown = wanglou("demo", "--speed", "5400", folder=tmp_path, seconds=300)
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "挤兑传言,新预警" in shown.stdout
     assert shown.stdout.count("as expected") == 3
