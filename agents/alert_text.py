@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from rich.console import Console
 
+from wanglou.schemas.base import CHINA
 from wanglou.schemas.playbook import RegulatorReport
 from wanglou.schemas.risk import Alert, AlertKind, Level
-
-CHINA = timezone(timedelta(hours=8))
-"""Operators read Chinese standard time."""
 
 COLOURS = {
     Level.BLUE: "bold blue",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import fsum
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +9,7 @@ from rich.text import Text
 from wanglou.agents.alert_text import clock, colour
 from wanglou.models.explanation import Explanation
 from wanglou.models.risk_parameters import LevelParameters
+from wanglou.models.terms import factors_of
 from wanglou.schemas.risk import Assessment, Evidence, Factor, Level, Term
 
 FACTORS = {
@@ -67,6 +66,7 @@ def _terms(assessment: Assessment) -> Table:
     table = Table("项 term", "依据 inputs")
     for heading in ("值 value", "得分 score", "权重 weight", "贡献 contribution"):
         table.add_column(heading, justify="right")
+    sums = factors_of(assessment.terms)
     for factor, name in FACTORS.items():
         for term in assessment.terms:
             if term.factor is factor:
@@ -78,7 +78,7 @@ def _terms(assessment: Assessment) -> Table:
                     f"{term.weight:g}",
                     f"{term.contribution:.4f}",
                 )
-        total = Text(f"{_sum(assessment, factor):.4f}", "bold")
+        total = Text(f"{sums[factor]:.4f}", "bold")
         table.add_row(Text(name, "bold"), "", "", "", "", total, end_section=True)
     return table
 
@@ -94,12 +94,8 @@ def _inputs(term: Term) -> str:
     return ", ".join(f"{name} {_number(value)}" for name, value in term.inputs.items())
 
 
-def _sum(assessment: Assessment, factor: Factor) -> float:
-    return min(1.0, fsum(one.contribution for one in assessment.terms if one.factor is factor))
-
-
 def _formula(assessment: Assessment) -> Text:
-    factors = " × ".join(f"{_sum(assessment, factor):.6f}" for factor in Factor)
+    factors = " × ".join(f"{value:.6f}" for value in factors_of(assessment.terms).values())
     return Text(f"风险值 risk = 100 × {factors} = {assessment.risk:.6f}", "bold")
 
 

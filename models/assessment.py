@@ -113,15 +113,7 @@ def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -
 
 def situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
     """What is known of the event at the close of ``minute``."""
-    _, spreaders = channels(event.first_source, event.spreaders.values())
-    return brief_situation(event, minute, parameters).model_copy(
-        update={"spreaders": spreaders, "timeline": event.timeline.told()}
-    )
-
-
-def brief_situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
-    """The same without what is too long for an alert: spreaders and the course over time."""
-    first_source, _ = channels(event.first_source, event.spreaders.values())
+    first_source, spreaders = channels(event.first_source, event.spreaders.values())
     audience = event.authors.audience()
     heat = event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
     return Situation(
@@ -141,7 +133,15 @@ def brief_situation(event: EventState, minute: int, parameters: RiskParameters) 
         viewpoints=viewpoints(event.viewpoints, minute, parameters.viewpoints),
         regions=_commonest(event.regions),
         first_source=first_source,
+        spreaders=spreaders,
+        timeline=event.timeline.told(),
     )
+
+
+def brief_situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
+    """The same without what is too long for an alert: spreaders and the course over time."""
+    whole = situation(event, minute, parameters)
+    return whole.model_copy(update={"spreaders": (), "timeline": ()})
 
 
 def _commonest(regions: Counter[str]) -> dict[str, int]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import fsum, sqrt
 
 from wanglou.models.risk_parameters import BurstParameters
+from wanglou.schemas.base import CHINA
 
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
-CHINA_AHEAD_HOURS = 8
-"""Of UTC: people sleep by the clock where they are."""
+_AHEAD_HOURS = CHINA.utcoffset(None) // timedelta(hours=1)
 
 
 def hour_of(minute: int) -> int:
-    """Hour of day in China of an event minute.
+    """Hour of day in China of an event minute: people sleep by the clock where they are.
 
     >>> hour_of(0), hour_of(16 * 60), hour_of(15 * 60 + 59)
     (8, 0, 23)
     """
-    return (minute // MINUTES_PER_HOUR + CHINA_AHEAD_HOURS) % HOURS_PER_DAY
+    return (minute // MINUTES_PER_HOUR + _AHEAD_HOURS) % HOURS_PER_DAY
 
 
 @dataclass(slots=True)

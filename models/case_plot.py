@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import groupby, zip_longest
 from math import nan
 from pathlib import Path
@@ -17,10 +17,8 @@ from wanglou.models.backtest import Moment
 from wanglou.models.plots import BLUE, DOTS_PER_INCH, GREY, PALE, STYLE, VERMILION
 from wanglou.models.risk_parameters import LevelParameters
 from wanglou.models.verdict import Case
-from wanglou.schemas.base import minute_of, time_of
+from wanglou.schemas.base import CHINA, minute_of, time_of
 from wanglou.schemas.risk import Level
-
-BEIJING = timezone(timedelta(hours=8))
 
 BEFORE, AFTER = timedelta(hours=6), timedelta(hours=6)
 """What is drawn before and after the incident."""
@@ -65,9 +63,9 @@ def draw_case(
             axes.grid(axis="y", color=PALE)
             axes.set_axisbelow(True)
         lower.set_xlim(_days(start), _days(end))
-        locator = AutoDateLocator(tz=BEIJING)
+        locator = AutoDateLocator(tz=CHINA)
         lower.xaxis.set_major_locator(locator)
-        lower.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=BEIJING))
+        lower.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=CHINA))
         figure.savefig(path, dpi=DOTS_PER_INCH)
 
 

@@ -54,8 +54,8 @@ class KeyedState(Generic[V]):
         self._set_back: set[str] = set()
         self._gone: dict[str, Position] = {}
         """Keys whose tombstone was read, with its position; until ``repair``."""
-        self.latest = BEGINNING
-        """The latest position of any entry that was put or loaded."""
+        self._latest = BEGINNING
+        """The latest position of any entry."""
         self.on_expire: Callable[[str], None] = lambda key: None
         """Called with each key that expires, so that an index over the values can follow."""
         self.clock = 0
@@ -86,7 +86,7 @@ class KeyedState(Generic[V]):
     def put(self, key: str, value: V, *, position: Position, minute: int) -> None:
         """Set a value made at ``position``, touched at event ``minute``."""
         entry = Entry(position, minute, value)
-        self.latest = max(self.latest, position)
+        self._latest = max(self._latest, position)
         self._store(key, entry)
         self._changed.pop(key, None)  # re-insert: changes stay in the order of their positions
         self._changed[key] = entry
@@ -105,7 +105,7 @@ class KeyedState(Generic[V]):
         The one with the highest applied position wins, not the last written: a worker that woke up
         after its partition was given away may have written an older one later.
         """
-        self.latest = max(self.latest, entry.position)
+        self._latest = max(self._latest, entry.position)
         if self._is_older(key, entry):
             self._set_back.add(key)
             return
@@ -139,7 +139,7 @@ class KeyedState(Generic[V]):
         if entry.value is None:
             self._set_back.discard(key)
             return True
-        if entry.position > self.latest:
+        if entry.position > self._latest:
             return False
         self._set_back.add(key)
         self._gone[key] = max(entry.position, self._gone.get(key, BEGINNING))

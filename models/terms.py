@@ -22,10 +22,7 @@ DECIMALS = 6
 
 def combine(terms: tuple[Term, ...]) -> Assessment:
     """The risk that follows from its terms; a reader of an alert gets the same from the alert's."""
-    factors = {
-        factor: min(1.0, fsum(term.contribution for term in terms if term.factor is factor))
-        for factor in Factor
-    }
+    factors = factors_of(terms)
     likelihood = factors[Factor.NEGATIVITY] * factors[Factor.ACTIVITY]
     return Assessment(
         risk=round(100 * likelihood * factors[Factor.IMPACT], DECIMALS),
@@ -33,6 +30,14 @@ def combine(terms: tuple[Term, ...]) -> Assessment:
         impact=round(factors[Factor.IMPACT], DECIMALS),
         terms=terms,
     )
+
+
+def factors_of(terms: tuple[Term, ...]) -> dict[Factor, float]:
+    """Each factor: the sum of its terms' contributions, at most 1."""
+    return {
+        factor: min(1.0, fsum(term.contribution for term in terms if term.factor is factor))
+        for factor in Factor
+    }
 
 
 def negative_share_term(parameters: RiskParameters, *, negative: float, mentions: float) -> Term:
@@ -96,10 +101,8 @@ def severity_term(
     parameters: RiskParameters, *, reputation: float, trust: float, regulator: float
 ) -> Term:
     """The three sides of the risk topic's severity, each in [0, 1]."""
-    inputs, sides = (
-        _rounded(reputation=reputation, trust=trust, regulator=regulator),
-        parameters.severity_weights,
-    )
+    inputs = _rounded(reputation=reputation, trust=trust, regulator=regulator)
+    sides = parameters.severity_weights
     severity = fsum(
         (
             sides.reputation * inputs["reputation"],

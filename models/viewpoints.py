@@ -13,6 +13,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from random import Random
 from typing import Annotated
@@ -74,13 +75,17 @@ def encode(vector: Sequence[float]) -> str:
     average keeps the angles between vectors (Charikar, Chen and Farach-Colton, "Finding Frequent
     Items in Data Streams", 2002). Its length is not kept.
     """
-    signs = Random(SIGNS_SEED).choices((-1.0, 1.0), k=len(vector))
     padded = np.zeros(-(-len(vector) // DIMENSIONS) * DIMENSIONS)
-    padded[: len(vector)] = np.multiply(vector, signs)
+    padded[: len(vector)] = np.multiply(vector, _signs(len(vector)))
     sums = padded.reshape(-1, DIMENSIONS).sum(axis=0)
     length = sqrt(float((sums * sums).sum())) or 1.0
     levels = np.rint(sums * (LEVEL * sqrt(DIMENSIONS) / length)).clip(-127, 127)
     return b64encode(levels.astype(np.int8).tobytes()).decode()
+
+
+@cache
+def _signs(width: int) -> tuple[float, ...]:
+    return tuple(Random(SIGNS_SEED).choices((-1.0, 1.0), k=width))
 
 
 def decode(code: str) -> Vector:

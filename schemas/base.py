@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -22,6 +22,9 @@ headers, log lines and databases."""
 
 PairOfIdentifiers = Annotated[str, Field(min_length=3, max_length=513)]
 """Two identifiers with a character between them."""
+
+CHINA = timezone(timedelta(hours=8))
+"""Chinese standard time, in which people live and operators read."""
 
 Timestamp = AwareDatetime
 """A point in time that always has an offset (RFC 3339)."""

@@ -13,7 +13,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from math import log
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -22,7 +22,8 @@ from typing import Any
 import yaml
 from convert_cascades import WEIBO_TIME, tier
 
-BEIJING = timezone(timedelta(hours=8))
+from wanglou.schemas.base import CHINA
+
 DECIMALS = 4
 REPOST_CHAIN = "//@"
 """Weibo puts it before the text of a repost that is reposted."""
@@ -79,7 +80,7 @@ def fit(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
     answers = Counter(row["root"] for row in rows if row["kind"] != "post")
     reposts = by_kind["repost"]
-    hours = Counter(time_of(row).astimezone(BEIJING).hour for row in rows)
+    hours = Counter(time_of(row).astimezone(CHINA).hour for row in rows)
     return {
         "comment_delay": log_normal(delays("comment")),
         "repost_delay": log_normal(delays("repost")),

@@ -14,6 +14,7 @@ from rich.table import Table
 from wanglou.agents import verdict_tables
 from wanglou.agents.alert_text import print_alert
 from wanglou.agents.commands.shared import (
+    EXISTING_FILE,
     console,
     count_lines,
     printable,
@@ -35,16 +36,19 @@ from wanglou.models.verdict import Verdict, judge, steps_of
 from wanglou.schemas.base import Contract, time_of
 
 _OUT = click.File("wb", lazy=True)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=EXISTING_FILE)
 @click.option("--alerts", type=_OUT, help="Write the alerts here, one a line.")
 @click.option("--events", type=_OUT, help="Write the last state of every event here.")
-@click.option("--labels", type=_FILE, help="Take opinions from labels; needs no model.")
-@click.option("--incidents", "incidents_file", type=_FILE, help="YAML of what should be found.")
-@click.option("--against", type=_FILE, help="Another risk.yaml to compare with, side by side.")
+@click.option("--labels", type=EXISTING_FILE, help="Take opinions from labels; needs no model.")
+@click.option(
+    "--incidents", "incidents_file", type=EXISTING_FILE, help="YAML of what should be found."
+)
+@click.option(
+    "--against", type=EXISTING_FILE, help="Another risk.yaml to compare with, side by side."
+)
 @click.option("--plot", type=click.Path(file_okay=False, path_type=Path), help="Draw the cases.")
 @click.option("--json", "as_json", type=_OUT, help="Write all figures of the report here.")
 def backtest(
@@ -80,7 +84,7 @@ def backtest(
     if against is not None:
         other = replace(rules, risk=RulesFile.read(against, RiskParameters).rules)
     model = load_model(settings.model) if labels is None else LabelledOpinion.load(labels)
-    result = _run(file, settings, rules, model)
+    result = run_backtest(file, settings, rules, model)
     _write(alerts, result.alerts)
     _write(events, [event for _, event in sorted(result.events.items())])
     _show(result, brief=incidents is not None)
@@ -92,7 +96,7 @@ def backtest(
     last = time_of(max(max(minutes) for minutes in result.mentions.values()) + 1)
     verdicts = [judge("wanglou", steps_of(result.alerts), incidents, first, last)]
     if other is not None and against is not None:
-        steps = steps_of(_run(file, settings, other, model).alerts)
+        steps = steps_of(run_backtest(file, settings, other, model).alerts)
         verdicts.append(judge(against.name, steps, incidents, first, last))
     rivals = baselines(result.mentions, incidents, first, last)
     terminal = console()
@@ -105,12 +109,10 @@ def backtest(
         _draw(plot, verdicts[0], result, rules)
 
 
-def run_backtest(settings: Settings, file: Path) -> BacktestResult:
+def run_backtest(
+    file: Path, settings: Settings, rules: Rules, model: OpinionModel
+) -> BacktestResult:
     """Take the recorded mentions of a file through the pipeline, with a bar."""
-    return _run(file, settings, settings.load_rules(), load_model(settings.model))
-
-
-def _run(file: Path, settings: Settings, rules: Rules, model: OpinionModel) -> BacktestResult:
     partitions = settings.topics.partitions
     test = Backtest(
         rules, model, settings.load_author_key(), lambda key: partition_of(key, partitions)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wanglou.agents.commands.shared import (
+    EXISTING_FILE,
     ExitCode,
     console,
     count_lines,
@@ -164,7 +165,7 @@ class _Answers:
     nargs=-1,
     required=True,
     metavar="DATA [DATA]...",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
 )
 @click.option(
     "--out",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from wanglou.agents.commands.backtest import run_backtest
 from wanglou.agents.commands.shared import (
+    EXISTING_FILE,
     ExitCode,
     broker_option,
     console,
@@ -21,21 +22,22 @@ from wanglou.agents.commands.shared import (
 from wanglou.agents.explanation_page import page, verdict
 from wanglou.agents.kafka import contract_in, read_to_end
 from wanglou.agents.settings import BrokerSettings, Settings
+from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.explanation import Explanation, compare, recompute
 from wanglou.models.rules import Rules
 from wanglou.schemas.problems import describe
 from wanglou.schemas.risk import Alert
 from wanglou.schemas.topics import ALERTS
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("alert", required=False)
-@click.option("--alerts", type=_FILE, help="Alerts, one a line, instead of those in the topic.")
+@click.option(
+    "--alerts", type=EXISTING_FILE, help="Alerts, one a line, instead of those in the topic."
+)
 @click.option(
     "--mentions",
-    type=_FILE,
+    type=EXISTING_FILE,
     help="Recorded raw mentions: take them through the pipeline too, and compare.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -112,7 +114,8 @@ def _explained(
     explanations = [recompute(one, severities.get(one.topic.id), rules.risk) for one in alerts]
     if mentions is None:
         return explanations
-    brought = {one.id: one for one in run_backtest(settings, mentions).alerts}
+    result = run_backtest(mentions, settings, rules, load_model(settings.model))
+    brought = {one.id: one for one in result.alerts}
     return [
         replace(one, differences=one.differences + compare(one.alert, brought.get(one.alert.id)))
         for one in explanations

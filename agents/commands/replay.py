@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wanglou.agents.commands.shared import (
+    EXISTING_FILE,
     ExitCode,
     broker_option,
     count_lines,
@@ -37,7 +38,7 @@ class _Speed(click.ParamType):
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @click.option(
     "--speed",
     type=_Speed(),

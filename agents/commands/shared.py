@@ -34,6 +34,9 @@ from wanglou.models.rules_file import RulesError
 
 T = TypeVar("T")
 
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""The type of an argument or option that names a file to read."""
+
 PIPED_WIDTH = 1000
 """Columns of a table that no terminal shows."""
 

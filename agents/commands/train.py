@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wanglou.agents.commands.shared import console
+from wanglou.agents.commands.shared import EXISTING_FILE, console
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -17,7 +17,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--encoder", type=_FOLDER, required=True, help="Folder of a Chinese BERT encoder.")
 @click.option(
     "--recipe",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Recipe; default: the one of the shipped model.",
 )
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from heapq import heappop, heappush, merge
 from random import Random
 from typing import Any
@@ -19,9 +19,10 @@ from wanglou.models.scenario.texts import Label, LabelledText, Library
 from wanglou.models.scenario.waves import MINUTE, Post, Wave, WaveKind, Waves
 from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.watchlist import Watchlist
+from wanglou.schemas.base import CHINA
 from wanglou.schemas.risk import Level
 
-START = datetime(2026, 1, 5, tzinfo=timezone(timedelta(hours=8)))
+START = datetime(2026, 1, 5, tzinfo=CHINA)
 """A Monday, in Beijing time."""
 
 PLATFORMS = ("weibo", "douyin", "wechat", "zhihu")

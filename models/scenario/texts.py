@@ -71,11 +71,6 @@ class Library:
         for same in texts.values():
             self._take(same)
 
-    def topics(self) -> tuple[str, ...]:
-        """The topics that there are texts about, most texts first, without ``other``."""
-        known = [topic for topic in self.trouble if topic != OTHER]
-        return tuple(sorted(known, key=lambda topic: (-len(self.trouble[topic]), topic)))
-
     def _take(self, same: list[BankText]) -> None:
         first = same[0]
         named = [

@@ -10,6 +10,7 @@ from torch.nn.functional import kl_div
 
 from wanglou.models.network import HEADS, POLARITY
 from wanglou.models.training.drawing import Item
+from wanglou.models.training.predicting import by_head
 
 NOTHING = -100
 """Label of a text that a head learns nothing from."""
@@ -58,9 +59,8 @@ def soft_loss(logits: Mapping[str, Tensor], soft: Tensor, temperature: float) ->
     nothing; both sides are divided by the temperature, and the loss multiplied by its square
     (Hinton et al. 2015).
     """
-    parts = soft.split([len(labels) for labels in HEADS.values()], dim=1)
     losses = []
-    for head, part in zip(HEADS, parts, strict=True):
+    for head, part in by_head(soft).items():
         known = ~part[:, 0].isnan()
         losses.append(
             kl_div(

@@ -38,8 +38,9 @@ def alerts(
     mentions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_model: Any
 ) -> Path:
     """The alerts that they bring."""
-    module = importlib.import_module("wanglou.agents.commands.backtest")
-    monkeypatch.setattr(module, "load_model", lambda settings: word_model)
+    for name in ("backtest", "explain"):
+        module = importlib.import_module(f"wanglou.agents.commands.{name}")
+        monkeypatch.setattr(module, "load_model", lambda settings: word_model)
     file = tmp_path / "alerts.jsonl"
     result = CliRunner().invoke(main, ["backtest", str(mentions), "--alerts", str(file)])
     assert result.exit_code == 0, result.output
