@@ -46,7 +46,9 @@ _CROSS = r"[Xx×]"
 _DIGITS = re.compile(rf"{_DIGIT}(?<!{_DIGIT}{_DIGIT})(?:{_GAP}{_DIGIT}){{9,}}+(?:{_GAP}{_CROSS})?")
 """Ten or more digits with small gaps, from the start of a group on, and an identity card's X."""
 
-_GROUP = re.compile(rf"(?:\d{{17}}|\d{{28}}){_CROSS}|\d+|[{_SIGNS}]+|{_CROSS}")
+_GROUP = re.compile(
+    rf"(?:\d{{17}}|\d{{28}}|[{_SIGNS}]{{17}}|[{_SIGNS}]{{28}}){_CROSS}|\d+|[{_SIGNS}]+|{_CROSS}"
+)
 """28 digits and an X are a mobile number and an identity card run together. Chinese digits make
 groups of their own, as a number may stand right before 三、 or 陆先生."""
 
