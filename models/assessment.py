@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from math import fsum
 
 from wanglou.models.burst import fold
@@ -15,6 +14,7 @@ from wanglou.models.terms import (
     DECIMALS,
     burst_term,
     combine,
+    factors_of,
     heat_term,
     negative_share_term,
     reach_term,
@@ -24,32 +24,56 @@ from wanglou.models.terms import (
 )
 from wanglou.models.viewpoints import viewpoints
 from wanglou.schemas.base import time_of
-from wanglou.schemas.risk import Assessment, Situation, Term
+from wanglou.schemas.risk import Assessment, Factor, Situation, Term
 
 TOLD_REGIONS = 10
+
+MARGIN = 1e-5
+"""By more than this, rounding moves no risk."""
 
 
 def assess(
     event: EventState, minute: int, severity: Severity, parameters: RiskParameters
 ) -> Assessment:
-    """Risk of an event at the close of ``minute``.
+    """Risk of an event at the close of ``minute``, once it is `settled` there.
 
     Each factor is the sum of its terms' contributions, a contribution is weight × score.
-    Likelihood is negativity × activity. Advances the event's baseline, and drops the buckets that
-    no window needs any more.
+    Likelihood is negativity × activity.
     """
-    counts = {one: bucket.mentions for one, bucket in event.buckets.items()}
-    settled = minute - max(parameters.burst.window_minutes, parameters.lateness_minutes)
-    fold(event.baseline, counts, settled, parameters.burst)
-    terms = (
-        _negativity(event, minute, parameters),
-        *_activity(event, counts, minute, parameters),
-        *_impact(event, severity, parameters),
+    return combine(
+        (
+            _negativity(event, minute, parameters),
+            *_activity(event, minute, parameters),
+            *_impact(event, severity, parameters),
+        )
     )
+
+
+def settle(event: EventState, minute: int, parameters: RiskParameters) -> None:
+    """Advance the baseline to what ``minute`` needs, and drop the buckets that no window needs."""
+    settled = minute - max(parameters.burst.window_minutes, parameters.lateness_minutes)
+    counts = {one: bucket.mentions for one, bucket in event.buckets.items() if one <= settled}
+    fold(event.baseline, counts, settled, parameters.burst)
     longest = max(parameters.negative.window_minutes, 2 * parameters.velocity.window_minutes)
-    for one in [one for one in counts if one <= min(minute - longest, settled)]:
+    for one in [one for one in counts if one <= minute - longest]:
         del event.buckets[one]
-    return combine(terms)
+
+
+def may_reach(
+    risk: float, event: EventState, minute: int, severity: Severity, parameters: RiskParameters
+) -> bool:
+    """Whether the risk at the close of ``minute`` may be as high: all other terms at their most.
+
+    Most events are nowhere near a level most of the time, and this is seen from two cheap terms.
+    """
+    known = (
+        _negativity(event, minute, parameters),
+        _severity(severity, parameters),
+        _source(event, parameters),
+    )
+    factors = factors_of(known)
+    impact = factors[Factor.IMPACT] + parameters.impact_weights.reach
+    return 100 * factors[Factor.NEGATIVITY] * impact >= risk - MARGIN
 
 
 def _within(minute: int, length: int, one: int) -> bool:
@@ -66,11 +90,11 @@ def _negativity(event: EventState, minute: int, parameters: RiskParameters) -> T
     )
 
 
-def _activity(
-    event: EventState, counts: Mapping[int, int], minute: int, parameters: RiskParameters
-) -> list[Term]:
+def _activity(event: EventState, minute: int, parameters: RiskParameters) -> list[Term]:
     def mentions(until: int, length: int) -> int:
-        return sum(count for one, count in counts.items() if _within(until, length, one))
+        return sum(
+            bucket.mentions for one, bucket in event.buckets.items() if _within(until, length, one)
+        )
 
     length = parameters.velocity.window_minutes
     baseline = event.baseline
@@ -93,22 +117,27 @@ def _activity(
 
 def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -> list[Term]:
     audience = event.authors.audience()
-    return [
-        severity_term(
-            parameters,
-            reputation=severity.reputation,
-            trust=severity.trust,
-            regulator=severity.regulator,
-        ),
-        reach_term(
-            parameters,
-            followers=audience.followers,
-            authors=audience.authors,
-            platforms=len(event.platforms),
-            depth=event.depth,
-        ),
-        source_term(parameters, tier_weight=event.source_weight),
-    ]
+    reach = reach_term(
+        parameters,
+        followers=audience.followers,
+        authors=audience.authors,
+        platforms=len(event.platforms),
+        depth=event.depth,
+    )
+    return [_severity(severity, parameters), reach, _source(event, parameters)]
+
+
+def _severity(severity: Severity, parameters: RiskParameters) -> Term:
+    return severity_term(
+        parameters,
+        reputation=severity.reputation,
+        trust=severity.trust,
+        regulator=severity.regulator,
+    )
+
+
+def _source(event: EventState, parameters: RiskParameters) -> Term:
+    return source_term(parameters, tier_weight=event.source_weight)
 
 
 def situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:

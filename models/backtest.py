@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.base import minute_of
-from wanglou.schemas.mention import DedupedMention, DedupeKind
+from wanglou.schemas.mention import DedupedMention, DedupeKind, ScoredMention
 from wanglou.schemas.risk import Alert, Event, Level
 
 BATCH = 512
@@ -44,21 +45,59 @@ class BacktestResult:
     rejections: list[tuple[int, Rejection]] = field(default_factory=list)
     """Line numbers, from 1, of what was no mention."""
     alerts: list[Alert] = field(default_factory=list)
+    """By time, then event."""
     events: dict[str, Event] = field(default_factory=dict)
     """Latest state of each event that was ever open, by id."""
-    mentions: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    mentions: defaultdict[str, Counter[int]] = field(
+        default_factory=partial(defaultdict, Counter)
+    )
     """Mentions of each institution, without counter updates, by the event minute of publication."""
-    trail: defaultdict[str, list[Moment]] = field(default_factory=lambda: defaultdict(list))
+    trail: defaultdict[str, list[Moment]] = field(default_factory=partial(defaultdict, list))
     """How each event went while it was open, by id."""
 
 
-@dataclass(slots=True)
-class _Placed:
-    """A line, by its number from 1, with its position."""
+    def add(self, other: BacktestResult) -> None:
+        """Take in what came of other institutions in the same stream."""
+        self.counts += other.counts
+        self.rejections = sorted([*self.rejections, *other.rejections], key=lambda one: one[0])
+        self.alerts = sorted([*self.alerts, *other.alerts], key=_order)
+        self.events |= other.events
+        self.mentions |= other.mentions
+        self.trail |= other.trail
 
-    number: int
+
+def _order(alert: Alert) -> tuple[datetime, str, int]:
+    return alert.decided_at, alert.event_id, alert.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Every ``of``-th institution of the watch list, and every ``of``-th line, from ``number`` on.
+
+    A mention's way does not depend on what is said of other institutions, so shares can be taken
+    through the pipeline apart, on a core each. Only intake must see every line, as an answer finds
+    its institution by what it answers.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, index: int) -> bool:
+        """Whether an institution or a line, by its index, is in the share."""
+        return index % self.of == self.number
+
+
+WHOLE = Share()
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line, by its index, with its position, and what dedupe made of it."""
+
+    index: int
     value: bytes
     position: Position
+    deduped: list[tuple[Position, DedupedMention]] = field(default_factory=list)
 
 
 class Backtest:
@@ -69,48 +108,95 @@ class Backtest:
     """
 
     def __init__(
-        self, rules: Rules, model: OpinionModel, author_key: bytes, partition_of: PartitionOf
+        self,
+        rules: Rules,
+        model: OpinionModel,
+        author_key: bytes,
+        partition_of: PartitionOf,
+        share: Share = WHOLE,
     ) -> None:
         self.result = BacktestResult()
+        self._share = share
         self._partition_of = partition_of
+        self._partitions = {
+            one.id: partition_of(one.id)
+            for index, one in enumerate(rules.watchlist.institutions)
+            if share.has(index)
+        }
         self._scoring = ScoringStep(rules.watchlist, rules.taxonomy, model)
         self._intake = defaultdict[int, IntakeStep](lambda: rules.intake_step(author_key))
         self._dedupe = defaultdict[int, DedupeStep](rules.dedupe_step)
         self._risk = defaultdict[int, RiskStep](rules.risk_step)
         self._lines = defaultdict[int, int](int)
         self._clock = SenderClock()
+        self._closed = BEGINNING.minute
 
     def feed(self, lines: Iterable[bytes]) -> Iterator[int]:
         """Take lines through all steps; yields how many lines each batch had."""
         ordered = self._in_order(line.rstrip(b"\r\n") for line in lines)
         while batch := list(islice(ordered, BATCH)):
-            deduped = [pair for line in batch for pair in self._prepare(line)]
-            scored = self._scoring.process([mention for _, mention in deduped])
-            for (position, _), mention in zip(deduped, scored, strict=True):
-                self._close(before(position.time))
-                step = self._risk[self._partition_of(mention.institution)]
-                self.result.counts["scored"] += 1
-                self._keep(step.process(mention, position=position))
-            self._close(before(batch[-1].position.time))
+            for line in batch:
+                line.deduped.extend(self._prepare(line))
+            mentions = [mention for line in batch for _, mention in line.deduped]
+            scored = iter(self._scoring.process(mentions))
+            for line in batch:
+                self._close(line.position)
+                for position, _ in line.deduped:
+                    self._judge(next(scored), position)
             yield len(batch)
+        self.result.alerts.sort(key=_order)
 
-    def _in_order(self, values: Iterable[bytes]) -> Iterator[_Placed]:
+    def _in_order(self, values: Iterable[bytes]) -> Iterator[_Line]:
         """The lines in the order of their positions: by clock, then raw partition and offset."""
-        placed = (self._place(number, value) for number, value in enumerate(values, 1))
+        placed = (self._place(index, value) for index, value in enumerate(values))
         for _, same_clock in groupby(placed, lambda line: line.position.time):
             yield from sorted(same_clock, key=lambda line: line.position)
 
-    def _place(self, number: int, value: bytes) -> _Placed:
+    def _place(self, index: int, value: bytes) -> _Line:
         clock = self._clock.after(value, datetime.now(UTC))
         partition = self._partition_of(raw_key(value) or "")
         offset = self._lines[partition]
         self._lines[partition] += 1
         time = BEGINNING.time if clock is None else clock
-        return _Placed(number, value, Position(time, partition, offset, 0))
+        return _Line(index, value, Position(time, partition, offset, 0))
+
+    def _prepare(self, line: _Line) -> Iterator[tuple[Position, DedupedMention]]:
+        """Intake and dedupe."""
+        counts, mine = self.result.counts, self._share.has(line.index)
+        counts["raw"] += mine
+        intake = self._intake[line.position.partition]
+        mentions = intake.process(line.value, position=line.position, received_at=None)
+        if isinstance(mentions, Rejection):
+            if mine:
+                counts["dead-letter"] += 1
+                self.result.rejections.append((line.index + 1, mentions))
+            return
+        counts["irrelevant"] += mine and not mentions
+        for part, mention in enumerate(mentions):
+            partition = self._partitions.get(mention.institution)
+            if partition is None:
+                continue
+            counts["accepted"] += 1
+            position = line.position._replace(part=part)
+            deduped = self._dedupe[partition].process(mention, position=position)
+            counts["repeat" if deduped is None else deduped.dedupe.value] += 1
+            if deduped is not None:
+                if deduped.dedupe is not DedupeKind.UPDATE:
+                    self.result.mentions[mention.institution][minute_of(mention.published_at)] += 1
+                yield position, deduped
 
     def _close(self, position: Position) -> None:
-        for step in self._risk.values():
-            self._keep(step.close(position))
+        """Close the minutes before a position."""
+        if position.minute > self._closed:
+            self._closed = position.minute
+            for step in self._risk.values():
+                self._keep(step.close(before(position.time)))
+
+    def _judge(self, mention: ScoredMention, position: Position) -> None:
+        """Risk."""
+        step = self._risk[self._partitions[mention.institution]]
+        self.result.counts["scored"] += 1
+        self._keep(step.process(mention, position=position))
 
     def _keep(self, decision: Decision) -> None:
         self.result.alerts.extend(decision.alerts)
@@ -120,24 +206,3 @@ class Backtest:
                 event.assessed_at, event.assessment.risk, event.situation.heat, event.level
             )
             self.result.trail[event.id].append(moment)
-
-    def _prepare(self, line: _Placed) -> Iterator[tuple[Position, DedupedMention]]:
-        counts = self.result.counts
-        counts["raw"] += 1
-        intake = self._intake[line.position.partition]
-        mentions = intake.process(line.value, position=line.position, received_at=None)
-        if isinstance(mentions, Rejection):
-            counts["dead-letter"] += 1
-            self.result.rejections.append((line.number, mentions))
-            return
-        counts["irrelevant"] += not mentions
-        for part, mention in enumerate(mentions):
-            counts["accepted"] += 1
-            step = self._dedupe[self._partition_of(mention.institution)]
-            position = line.position._replace(part=part)
-            deduped = step.process(mention, position=position)
-            counts["repeat" if deduped is None else deduped.dedupe.value] += 1
-            if deduped is not None:
-                if deduped.dedupe is not DedupeKind.UPDATE:
-                    self.result.mentions[mention.institution][minute_of(mention.published_at)] += 1
-                yield position, deduped

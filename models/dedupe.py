@@ -153,10 +153,10 @@ class DedupeStep:
             seen = self._state.get(key)
             if seen is None or seen.text is None:
                 continue
-            if not key.startswith(f"{mention.institution}/") or self._stance(seen.text) != stance:
+            if not key.startswith(f"{mention.institution}/"):
                 continue
             similarity = jaccard(shingles, bigrams(seen.text))
-            if similarity >= JACCARD_THRESHOLD:
+            if similarity >= JACCARD_THRESHOLD and self._stance(seen.text) == stance:
                 best = min(best or (0.0, key), (-similarity, key))
         return best[1] if best else None
 
@@ -176,7 +176,7 @@ class DedupeStep:
         original = self._state.get(cluster_id)
         differs = original is not None and original.text not in (None, mention.text)
         return DedupedMention.model_construct(
-            **dict(mention),
+            **vars(mention),
             cluster_id=cluster_id,
             dedupe=kind,
             original_text=original.text if original and differs else None,

@@ -87,6 +87,7 @@ class LabelledOpinion:
     def __init__(self, lines: Iterable[bytes], place: str, errors: Mapping[str, float]) -> None:
         """Read the labels. Raises ``ModelError`` with the place of a line that is none."""
         self._errors = errors
+        self._known: dict[Passage, Opinion] = {}
         self._labels: dict[str, _Label] = {}
         self._place = place
         for number, value in enumerate(lines, 1):
@@ -110,7 +111,10 @@ class LabelledOpinion:
 
     def read(self, passages: Sequence[Passage]) -> list[Opinion]:
         """One opinion a passage, in order. Raises ``ModelError`` for a text without a label."""
-        return [self._opinion(passage) for passage in passages]
+        for passage in passages:
+            if passage not in self._known:
+                self._known[passage] = self._opinion(passage)
+        return [self._known[passage] for passage in passages]
 
     def _opinion(self, passage: Passage) -> Opinion:
         label = self._labels.get(passage.text)

@@ -7,6 +7,7 @@ character bigrams at 0.5 misses none of them. https://en.wikipedia.org/wiki/MinH
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -20,9 +21,13 @@ BANDS = 32
 
 SEED = 20200123
 
+CACHED_TEXTS = 2048
+"""A storm is compared with the same few originals again and again."""
+
 _NOT_TEXT = re.compile(r"[\W_]+")
 
 
+@lru_cache(CACHED_TEXTS)
 def bigrams(text: str) -> frozenset[str]:
     """The set of character bigrams of a text, without punctuation, spaces and emoji, in lower case.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from wanglou.models.assessment import assess, brief_situation, situation
+from wanglou.models.assessment import assess, brief_situation, may_reach, settle, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.levels import advance
 from wanglou.models.order import Position
@@ -14,7 +14,7 @@ from wanglou.models.playbooks import Playbooks
 from wanglou.models.regulator import Regulator
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
-from wanglou.models.taxonomy import Taxonomy
+from wanglou.models.taxonomy import Severity, Taxonomy
 from wanglou.models.watchlist import Watchlist
 from wanglou.schemas.base import minute_of, time_of
 from wanglou.schemas.mention import ScoredMention
@@ -155,7 +155,7 @@ class RiskStep:
         """Whether the next close must look at an event: it is open, or has a new mention."""
         if event.levels.level is not None or event.behind:
             return True
-        return any(minute >= self._state.clock for minute in event.buckets)
+        return max(event.buckets, default=-1) >= self._state.clock
 
     def _assess(
         self, key: str, event: EventState, closed: int, end: int
@@ -173,14 +173,22 @@ class RiskStep:
                 minute = min((one for one in event.buckets if one > minute), default=end)
                 continue
             event.behind = False
-            assessment = assess(event, minute, severity, self._parameters)
+            settle(event, minute, self._parameters)
+            event.assessed_through = minute
             before = event.levels.level
+            if before is None and not self._may_be_raised(event, minute, severity):
+                minute += 1
+                continue
+            assessment = assess(event, minute, severity, self._parameters)
             if advance(event.levels, assessment.risk, minute, self._parameters.levels):
                 event.sequence += 1
                 alerts.append(self._alert(key, event, before, assessment, minute))
-            event.assessed_through = minute
             minute += 1
         return assessment, alerts
+
+    def _may_be_raised(self, event: EventState, minute: int, severity: Severity) -> bool:
+        lowest = self._parameters.levels.blue.enter
+        return may_reach(lowest, event, minute, severity, self._parameters)
 
     def _subjects(self, key: str) -> tuple[Subject, Subject]:
         institution, _, topic = key.rpartition(".")

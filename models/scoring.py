@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -53,6 +53,11 @@ def scored_text(mention: DedupedMention) -> str:
     return mention.text if mention.original_text is None else mention.original_text
 
 
+def scored_context(mention: DedupedMention) -> str | None:
+    """What that text answers."""
+    return mention.context if mention.original_text is None else mention.original_context
+
+
 class ScoringStep:
     """Scores mentions; without state, so that a mention has one score wherever it is made."""
 
@@ -63,28 +68,35 @@ class ScoringStep:
 
     def process(self, mentions: Sequence[DedupedMention]) -> list[ScoredMention]:
         """The same mentions in the same order, scored; blocking, for an executor thread."""
-        opinions = self._model.read([self._passage(mention) for mention in mentions])
-        return [self._scored(*pair) for pair in zip(mentions, opinions, strict=True)]
+        passages = [self._passage(mention) for mention in mentions]
+        opinions = self._model.read(passages)
+        known: dict[tuple[Passage, str | None], dict[str, Any]] = {}
+        scored = []
+        for mention, passage, opinion in zip(mentions, passages, opinions, strict=True):
+            context = scored_context(mention)
+            scores = known.get((passage, context))
+            if scores is None:
+                scores = known[passage, context] = self._scores(passage.text, context, opinion)
+            scored.append(ScoredMention.model_construct(**vars(mention), **scores))
+        return scored
 
     def _passage(self, mention: DedupedMention) -> Passage:
         return Passage(scored_text(mention), self._names.get(mention.institution, ()))
 
-    def _scored(self, mention: DedupedMention, opinion: Opinion) -> ScoredMention:
-        differs = mention.original_text is not None
-        context = mention.original_context if differs else mention.context
-        topics = self._topics.probabilities(scored_text(mention), context, opinion.event_type)
+    def _scores(self, text: str, context: str | None, opinion: Opinion) -> dict[str, Any]:
+        """What a scored mention has beside the deduped one; in a storm many share it."""
+        topics = self._topics.probabilities(text, context, opinion.event_type)
         negative = opinion.institution_negative
-        return ScoredMention.model_construct(
-            **dict(mention),
-            polarity=most_probable(Polarity, opinion.polarity),
-            polarity_probabilities=opinion.polarity,
-            emotion=most_probable(Emotion, opinion.emotion),
-            emotion_probabilities=opinion.emotion,
-            event_type=likeliest(opinion.event_type),
-            event_type_probabilities=shown(opinion.event_type),
-            risk_topic=likeliest(topics),
-            risk_topic_probabilities=shown(topics),
-            institution_negative=None if negative is None else negative >= NEGATIVE_FROM,
-            institution_negative_probability=negative,
-            viewpoint=opinion.viewpoint,
-        )
+        return {
+            "polarity": most_probable(Polarity, opinion.polarity),
+            "polarity_probabilities": opinion.polarity,
+            "emotion": most_probable(Emotion, opinion.emotion),
+            "emotion_probabilities": opinion.emotion,
+            "event_type": likeliest(opinion.event_type),
+            "event_type_probabilities": shown(opinion.event_type),
+            "risk_topic": likeliest(topics),
+            "risk_topic_probabilities": shown(topics),
+            "institution_negative": None if negative is None else negative >= NEGATIVE_FROM,
+            "institution_negative_probability": negative,
+            "viewpoint": opinion.viewpoint,
+        }

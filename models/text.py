@@ -72,6 +72,8 @@ def with_title(title: str, text: str) -> str:
     >>> with_title("银行破产?", "银行破产?假的"), with_title("快讯", "银行破产?假的")
     ('银行破产?假的', '快讯 银行破产?假的')
     """
+    if not title:
+        return text
     said, known = bigrams(title), bigrams(text)
     repeated = len(said & known) >= TITLE_REPEATED * len(said)
     return text if repeated and text else f"{title} {text}".strip()

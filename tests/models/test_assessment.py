@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.models.builders import minute_at, parameters, scored
-from wanglou.models.assessment import assess, combine, situation
+from wanglou.models.assessment import assess, combine, may_reach, settle, situation
 from wanglou.models.burst import Baseline
 from wanglou.models.event import Bucket, EventState, add_mention
 from wanglou.models.heat import DecayingSum
@@ -132,7 +132,7 @@ def test_baseline_learns_minutes_that_are_settled_only() -> None:
     # settled: older than the window and the lateness (10 each)
     made = event(baseline=Baseline(0.3, 0.39, NOW - 12))
     made.buckets = {NOW - 10: Bucket(2, 2.0), NOW - 9: Bucket(50, 50.0)}
-    assess(made, NOW, MIXED, FORMULA)
+    settle(made, NOW, FORMULA)
     decay = 0.5 ** (1 / 60)
     expected = 0.3 * decay**2 + (1 - decay) * 2
     assert made.baseline.through == NOW - 10
@@ -142,7 +142,7 @@ def test_baseline_learns_minutes_that_are_settled_only() -> None:
 def test_buckets_that_no_window_needs_are_dropped() -> None:
     made = event()
     made.buckets = {minute: Bucket(1, 1.0) for minute in (NOW - 61, NOW - 60, NOW - 59, NOW)}
-    assess(made, NOW, MIXED, FORMULA)
+    settle(made, NOW, FORMULA)
     assert sorted(made.buckets) == [NOW - 59, NOW]
 
 
@@ -152,13 +152,19 @@ def test_unsettled_buckets_are_kept_however_short_the_windows() -> None:
     )
     made = event(baseline=Baseline(0.3, 0.39, NOW - 200))
     made.buckets = {minute: Bucket(1, 1.0) for minute in (NOW - 120, NOW - 119)}
-    assess(made, NOW, MIXED, formula)
+    settle(made, NOW, formula)
     assert sorted(made.buckets) == [NOW - 119]
 
 
 def test_assessing_a_minute_again_gives_the_same() -> None:
     made = event()
     assert assess(made, NOW, MIXED, FORMULA) == assess(made, NOW, MIXED, FORMULA)
+
+
+def test_risk_out_of_reach_is_seen_before_all_terms_are_worked_out() -> None:
+    # negativity .5; severity .5 · .55, reach at most .3, source .2 · .8: at most 36.75
+    assert may_reach(36.75, event(), NOW, MIXED, FORMULA)
+    assert not may_reach(36.76, event(), NOW, MIXED, FORMULA)
 
 
 def test_terms_from_json_give_the_same_risk() -> None:
@@ -242,6 +248,7 @@ def test_any_event_has_a_valid_risk_that_its_terms_recompute(
     assert combine(Assessment.model_validate_json(assessment.to_json()).terms) == assessment
     for term in assessment.terms:
         assert term.contribution == pytest.approx(term.weight * term.score, abs=1e-6)
+    assert may_reach(assessment.risk, made, NOW, Severity(**sides), FORMULA)
 
 
 def test_situation_tells_the_totals() -> None:

@@ -175,7 +175,7 @@ def test_thread_meets_on_one_partition_whatever_its_number() -> None:
         partition_of=lambda key: partitions.setdefault(key, len(partitions)),
     )
     assert result.counts["accepted"] == 2
-    assert set(partitions) == {"1", "hexing"}
+    assert set(partitions) == {"1", "hexing", "yunting"}
 
 
 def test_clock_of_one_partition_closes_the_minutes_of_all() -> None:
@@ -201,9 +201,9 @@ def test_lines_come_in_the_order_of_their_clock_then_raw_partition() -> None:
     assert result.counts["raw"] == 3
     backtest = Backtest(rules(), NoModel(), AUTHOR_KEY, lambda key: partitions.get(key, 2))
     ordered = list(backtest._in_order(iter(stream)))
-    assert [(one.number, one.position.partition, one.position.offset) for one in ordered] == [
-        (2, 0, 0),
-        (1, 1, 0),
-        (3, 2, 0),
+    assert [(one.index, one.position.partition, one.position.offset) for one in ordered] == [
+        (1, 0, 0),
+        (0, 1, 0),
+        (2, 2, 0),
     ]
     assert {one.position.time for one in ordered} == {int(at(5).timestamp() * 1000)}

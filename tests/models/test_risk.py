@@ -28,7 +28,7 @@ from tests.models.builders import (
     rules,
     scored,
 )
-from wanglou.models.assessment import assess, combine, situation
+from wanglou.models.assessment import assess, combine, settle, situation
 from wanglou.models.event import EventState, add_mention
 from wanglou.models.order import Position, before
 from wanglou.models.playbooks import MAX_MEASURES, MAX_TEXT, Playbooks
@@ -650,11 +650,12 @@ def risk_of(mentions: list[ScoredMention]) -> float:
 
 
 def event_of(mentions: list[ScoredMention]) -> EventState:
-    """An event whose mentions came in order."""
+    """An event whose mentions came in order, at the close of minute 60."""
     event = EventState.new(minute_at(0), FORMULA)
     for mention in sorted(mentions, key=lambda mention: mention.event_time):
         clock = minute_of(mention.event_time)
         add_mention(event, mention, clock=clock, parameters=FORMULA)
+    settle(event, END, FORMULA)
     return event
 
 
