@@ -48,13 +48,10 @@ class BacktestResult:
     """By time, then event."""
     events: dict[str, Event] = field(default_factory=dict)
     """Latest state of each event that was ever open, by id."""
-    mentions: defaultdict[str, Counter[int]] = field(
-        default_factory=partial(defaultdict, Counter)
-    )
+    mentions: defaultdict[str, Counter[int]] = field(default_factory=partial(defaultdict, Counter))
     """Mentions of each institution, without counter updates, by the event minute of publication."""
     trail: defaultdict[str, list[Moment]] = field(default_factory=partial(defaultdict, list))
     """How each event went while it was open, by id."""
-
 
     def add(self, other: BacktestResult) -> None:
         """Take in what came of other institutions in the same stream."""

@@ -21,10 +21,10 @@ from wanglou.agents.commands.shared import (
     progress_bar,
     settings_with,
 )
-from wanglou.agents.kafka import partition_of
+from wanglou.agents.parallel_backtest import Recording, run_parallel
 from wanglou.agents.settings import Settings
 from wanglou.agents.step3_sentiment import load_model
-from wanglou.models.backtest import Backtest, BacktestResult
+from wanglou.models.backtest import BacktestResult
 from wanglou.models.baselines import baselines
 from wanglou.models.incidents import Incidents
 from wanglou.models.labelled_opinion import LabelledOpinion
@@ -49,6 +49,13 @@ _OUT = click.File("wb", lazy=True)
 @click.option(
     "--against", type=EXISTING_FILE, help="Another risk.yaml to compare with, side by side."
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the institutions; needs --labels.",
+)
 @click.option("--plot", type=click.Path(file_okay=False, path_type=Path), help="Draw the cases.")
 @click.option("--json", "as_json", type=_OUT, help="Write all figures of the report here.")
 def backtest(
@@ -58,6 +65,7 @@ def backtest(
     labels: Path | None,
     incidents_file: Path | None,
     against: Path | None,
+    jobs: int,
     plot: Path | None,
     as_json: IO[bytes] | None,
 ) -> None:
@@ -73,6 +81,8 @@ def backtest(
     """
     if incidents_file is None and (against or plot or as_json):
         raise click.UsageError("--against, --plot and --json need --incidents")
+    if labels is None and jobs > 1:
+        raise click.UsageError("--jobs needs --labels: a model takes all cores by itself")
     settings = settings_with()
     rules = settings.load_rules()
     incidents = None
@@ -84,7 +94,7 @@ def backtest(
     if against is not None:
         other = replace(rules, risk=RulesFile.read(against, RiskParameters).rules)
     model = load_model(settings.model) if labels is None else LabelledOpinion.load(labels)
-    result = run_backtest(file, settings, rules, model)
+    result = run_backtest(file, settings, rules, model, jobs)
     _write(alerts, result.alerts)
     _write(events, [event for _, event in sorted(result.events.items())])
     _show(result, brief=incidents is not None)
@@ -96,7 +106,7 @@ def backtest(
     last = time_of(max(max(minutes) for minutes in result.mentions.values()) + 1)
     verdicts = [judge("wanglou", steps_of(result.alerts), incidents, first, last)]
     if other is not None and against is not None:
-        steps = steps_of(run_backtest(file, settings, other, model).alerts)
+        steps = steps_of(run_backtest(file, settings, other, model, jobs).alerts)
         verdicts.append(judge(against.name, steps, incidents, first, last))
     rivals = baselines(result.mentions, incidents, first, last)
     terminal = console()
@@ -110,18 +120,14 @@ def backtest(
 
 
 def run_backtest(
-    file: Path, settings: Settings, rules: Rules, model: OpinionModel
+    file: Path, settings: Settings, rules: Rules, model: OpinionModel, jobs: int = 1
 ) -> BacktestResult:
     """Take the recorded mentions of a file through the pipeline, with a bar."""
-    partitions = settings.topics.partitions
-    test = Backtest(
-        rules, model, settings.load_author_key(), lambda key: partition_of(key, partitions)
-    )
-    with file.open("rb") as lines, progress_bar("back-test") as bar:
+    key, partitions = settings.load_author_key(), settings.topics.partitions
+    recording = Recording(file, rules, model, key, partitions)
+    with progress_bar("back-test") as bar:
         task = bar.add_task("", total=count_lines(file))
-        for count in test.feed(lines):
-            bar.advance(task, count)
-    return test.result
+        return run_parallel(recording, jobs, lambda lines: bar.advance(task, lines))
 
 
 def _draw(folder: Path, verdict: Verdict, result: BacktestResult, rules: Rules) -> None:

@@ -95,3 +95,24 @@ def test_a_size_that_cannot_be_is_wrong_usage(tmp_path: Path) -> None:
     result = wanglou("scenario", str(tmp_path), "--days", "3")
     assert result.exit_code == 2
     assert "do not fit into 3 days" in result.output
+
+
+def test_two_processes_write_the_same(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = []
+    for jobs in ("1", "2"):
+        events, figures = tmp_path / f"events{jobs}", tmp_path / f"figures{jobs}"
+        result = backtest(
+            made, monkeypatch, "--jobs", jobs, "--events", str(events), "--json", str(figures)
+        )
+        assert result.exit_code == 0, result.output
+        outputs.append((result.output, events.read_bytes(), figures.read_bytes()))
+    assert outputs[0][1]
+    assert outputs[0] == outputs[1]
+
+
+def test_jobs_without_labels_are_refused(made: Path) -> None:
+    result = wanglou("backtest", str(made / "mentions.jsonl"), "--jobs", "2")
+    assert result.exit_code == 2
+    assert "--jobs needs --labels" in result.output

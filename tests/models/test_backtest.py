@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.models.builders import AUTHOR_KEY, ByWord, at, encode, raw, rules
-from wanglou.models.backtest import BATCH, Backtest, BacktestResult, PartitionOf
+from wanglou.models.backtest import BATCH, WHOLE, Backtest, BacktestResult, PartitionOf, Share
 from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.risk import AlertKind, Level
@@ -33,8 +33,9 @@ def run(
     lines: Iterable[bytes],
     model: OpinionModel | None = None,
     partition_of: PartitionOf = one_partition,
+    share: Share = WHOLE,
 ) -> BacktestResult:
-    backtest = Backtest(rules(**PLAIN), model or ByWord(), AUTHOR_KEY, partition_of)
+    backtest = Backtest(rules(**PLAIN), model or ByWord(), AUTHOR_KEY, partition_of, share)
     for _ in backtest.feed(lines):
         pass
     return backtest.result
@@ -165,6 +166,18 @@ def test_another_process_gives_equal_bytes() -> None:
             check=True,
         )
         assert printed.stdout == expected
+
+
+def test_shares_add_up_to_the_whole() -> None:
+    stream = [*long_stream(), *STREAM]
+    whole, halves = run(stream), [run(stream, share=Share(number, 2)) for number in range(2)]
+    assert all(half.counts["accepted"] for half in halves)
+    together, other = halves
+    together.add(other)
+    assert outcome(together) == outcome(whole)
+    assert together.counts == whole.counts
+    assert together.rejections == whole.rejections
+    assert (together.mentions, together.trail) == (whole.mentions, whole.trail)
 
 
 def test_thread_meets_on_one_partition_whatever_its_number() -> None:

@@ -1,0 +1,55 @@
+"""A back-test on several cores: each takes its share of the institutions."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from wanglou.agents.kafka import partition_of
+from wanglou.models.backtest import Backtest, BacktestResult, Share
+from wanglou.models.opinion import OpinionModel
+from wanglou.models.rules import Rules
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded stream, and what it is taken through."""
+
+    file: Path
+    rules: Rules
+    model: OpinionModel
+    author_key: bytes
+    partitions: int
+
+    def run(
+        self, share: Share, advance: Callable[[int], None] = lambda lines: None
+    ) -> BacktestResult:
+        """What comes of a share; ``advance`` is told how many lines each batch had."""
+        place = partial(partition_of, partitions=self.partitions)
+        test = Backtest(self.rules, self.model, self.author_key, place, share)
+        with self.file.open("rb") as lines:
+            for count in test.feed(lines):
+                advance(count)
+        return test.result
+
+
+def run_parallel(recording: Recording, jobs: int, advance: Callable[[int], None]) -> BacktestResult:
+    """The same as with one process, whatever ``jobs``; the model must be one that can be pickled.
+
+    This process takes a share too, and tells of its own lines: all shares are about as long.
+    """
+    if jobs == 1:
+        return recording.run(Share(), advance)
+    # a fork would take along locks that another thread of this process may hold
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs - 1, mp_context=spawn) as pool:
+        shares = [Share(number, jobs) for number in range(1, jobs)]
+        others = [pool.submit(recording.run, share) for share in shares]
+        result = recording.run(Share(0, jobs), advance)
+        for other in others:
+            result.add(other.result())
+    return result
