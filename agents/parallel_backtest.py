@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from wanglou.agents.kafka import partition_of
-from wanglou.models.backtest import Backtest, BacktestResult, Share
+from wanglou.models.backtest import WHOLE, Backtest, BacktestResult, Share
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.rules import Rules
 
@@ -22,7 +22,7 @@ class Recording:
     file: Path
     rules: Rules
     model: OpinionModel
-    author_key: bytes
+    author_key: bytes = field(repr=False)
     partitions: int
 
     def run(
@@ -43,7 +43,7 @@ def run_parallel(recording: Recording, jobs: int, advance: Callable[[int], None]
     This process takes a share too, and tells of its own lines: all shares are about as long.
     """
     if jobs == 1:
-        return recording.run(Share(), advance)
+        return recording.run(WHOLE, advance)
     # a fork would take along locks that another thread of this process may hold
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs - 1, mp_context=spawn) as pool:

@@ -151,9 +151,7 @@ class DedupeStep:
         for number in self._index.candidates(signature):
             key = self._key_by_number[number]
             seen = self._state.get(key)
-            if seen is None or seen.text is None:
-                continue
-            if not key.startswith(f"{mention.institution}/"):
+            if seen is None or seen.text is None or not key.startswith(f"{mention.institution}/"):
                 continue
             similarity = jaccard(shingles, bigrams(seen.text))
             if similarity >= JACCARD_THRESHOLD and self._stance(seen.text) == stance:
