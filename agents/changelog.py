@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from wanglou.agents.dead_letter_limit import History
 from wanglou.agents.kafka import Message, new_reader, read_place, stop_reader
+from wanglou.agents.latest import Latest, Written
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import Mark, Position
 from wanglou.models.state import Entry, KeyedState
-from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.problems import describe
 from wanglou.schemas.topics import Topic
 
@@ -29,7 +29,7 @@ MARK_KEY = b""
 """Key of a partition's mark; no other key is empty."""
 
 POSITION_HEADER = "position"
-"""Header of a tombstone: the position of what expired."""
+"""Header with the position last applied, of a tombstone that of what expired."""
 
 
 class StateError(RuntimeError):
@@ -95,7 +95,7 @@ class Changelog(Generic[V]):
                 topic=self._topic.name,
                 key=key.encode(),
                 value=None if entry.value is None else self.encode(entry),
-                headers=_tombstone(entry.position) if entry.value is None else (),
+                headers=((POSITION_HEADER, ",".join(map(str, entry.position)).encode()),),
                 partition=partition,
             )
             for key, entry in state.changes()
@@ -110,15 +110,17 @@ class Changelog(Generic[V]):
 
         Raises ``StateError`` for a value of another release.
         """
-        mark, history, position = Mark(), History(), 0
-        async for record, where in self._read(partition, position):
+        mark, history, position, latest = Mark(), History(), 0, Latest()
+        async for record in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
-                stored, counted = decode_mark(record.value, where)
+                stored, counted = decode_mark(record.value, self._where(record))
                 if mark.later(stored) is stored:
                     mark, history = stored, counted
             else:
-                state.load(record.key.decode(), self._entry(record, where))
+                latest.add(self._position(record), record)
+        for written in latest:
+            state.load(written.record.key.decode(), self._entry(written))
         if repaired := state.repair():
             logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
         state.observe(mark.frontier.minute)
@@ -130,15 +132,17 @@ class Changelog(Generic[V]):
         A value that an older one stands after becomes a change, to be written again. Raises
         ``TakenOver`` for a newer value, or a later mark than ``mark``, the one written last.
         """
-        async for record, where in self._read(partition, position):
+        async for record in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
-                stored, _ = decode_mark(record.value, where)
+                stored, _ = decode_mark(record.value, self._where(record))
                 is_ours = mark.later(stored) is mark
             else:
-                is_ours = state.compare(record.key.decode(), self._entry(record, where))
+                is_ours = state.compare(
+                    record.key.decode(), self._position(record), is_tombstone=record.value is None
+                )
             if not is_ours:
-                raise TakenOver(f"{where}: another worker has the partition")
+                raise TakenOver(f"{self._where(record)}: another worker has the partition")
         if repaired := state.repair():
             logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
         return position
@@ -146,22 +150,32 @@ class Changelog(Generic[V]):
     def _place(self, partition: int) -> tuple[str, int]:
         return self._topic.name, partition
 
-    async def _read(
-        self, partition: int, position: int
-    ) -> AsyncIterator[tuple[ConsumerRecord, str]]:
+    async def _read(self, partition: int, position: int) -> AsyncIterator[ConsumerRecord]:
         reader = new_reader(self._broker)
         try:
             await reader.start()
             place = TopicPartition(self._topic.name, partition)
             async for record in read_place(reader, place, position):
-                yield record, f"{place.topic}/{partition}/{record.offset}"
+                yield record
         finally:
             await stop_reader(reader)
 
-    def _entry(self, record: ConsumerRecord, where: str) -> Entry[V] | Entry[None]:
+    def _where(self, record: ConsumerRecord) -> str:
+        return f"{record.topic}/{record.partition}/{record.offset}"
+
+    def _position(self, record: ConsumerRecord) -> Position:
+        for name, value in record.headers:
+            if name == POSITION_HEADER:
+                return Position(*map(int, value.split(b",")))
+        where = self._where(record)
         if record.value is None:
-            return Entry(_tombstone_position(record, where), 0, None)
-        return self.decode(record.value, where)
+            raise StateError(f"{where}: is a tombstone without the header {POSITION_HEADER!r}")
+        return self.decode(record.value, where).position
+
+    def _entry(self, written: Written) -> Entry[V] | Entry[None]:
+        if written.is_tombstone:
+            return Entry(written.position, 0, None)
+        return self.decode(written.record.value, self._where(written.record))
 
     def encode(self, entry: Entry[V] | Entry[None]) -> bytes:
         """What is written to the topic."""
@@ -200,17 +214,6 @@ def decode_mark(value: bytes | None, where: str) -> tuple[Mark, History]:
     except ValidationError as error:
         raise _unreadable(where, error) from error
     return Mark(stored.frontier, stored.read, stored.watermarks), stored.history
-
-
-def _tombstone(position: Position) -> Headers:
-    return ((POSITION_HEADER, ",".join(map(str, position)).encode()),)
-
-
-def _tombstone_position(record: ConsumerRecord, where: str) -> Position:
-    for name, value in record.headers:
-        if name == POSITION_HEADER:
-            return Position(*map(int, value.split(b",")))
-    raise StateError(f"{where}: is a tombstone without the header {POSITION_HEADER!r}")
 
 
 def _unreadable(where: str, error: ValidationError) -> StateError:

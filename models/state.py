@@ -123,26 +123,26 @@ class KeyedState(Generic[V]):
             return entry.position < self.applied(key)
         return entry.position < gone or (entry.position == gone and entry.value is not None)
 
-    def compare(self, key: str, entry: Entry[V] | Entry[None]) -> bool:
+    def compare(self, key: str, position: Position, *, is_tombstone: bool) -> bool:
         """Note whether what was read of a key is what is here; False if it is newer."""
         here = self._entries.get(key)
         if here is None:
-            return self._compare_with_nothing(key, entry)
-        if entry.position < here.position:
+            return self._compare_with_nothing(key, position, is_tombstone)
+        if position < here.position:
             self._set_back.add(key)
-        elif entry.position == here.position:
+        elif position == here.position:
             self._set_back.discard(key)
-        return entry.position <= here.position or entry.value is None
+        return position <= here.position or is_tombstone
 
-    def _compare_with_nothing(self, key: str, entry: Entry[V] | Entry[None]) -> bool:
+    def _compare_with_nothing(self, key: str, position: Position, is_tombstone: bool) -> bool:
         """The key has expired here: a tombstone must stand last."""
-        if entry.value is None:
+        if is_tombstone:
             self._set_back.discard(key)
             return True
-        if entry.position > self._latest:
+        if position > self._latest:
             return False
         self._set_back.add(key)
-        self._gone[key] = max(entry.position, self._gone.get(key, BEGINNING))
+        self._gone[key] = max(position, self._gone.get(key, BEGINNING))
         return True
 
     def repair(self) -> int:

@@ -23,6 +23,11 @@ VERSION = "v1"
 MIN_COMPACTION_LAG = timedelta(hours=1)
 """Longer than any pause of a worker, so that compaction cannot leave only a late writer's value."""
 
+COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024
+COMPACTED_SEGMENT_AGE = timedelta(hours=6)
+"""A segment that is being written is never compacted. Kafka's defaults, 1 GiB and a week, would make
+whoever reads a state back read all that was ever written in that time."""
+
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024
 DEAD_LETTER_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Room for the largest message of another topic in base64, and its reason."""
@@ -72,10 +77,22 @@ class Topic:
             "max.message.bytes": str(self.max_message_bytes),
         }
         if self.retention is not None:
-            settings["retention.ms"] = str(int(self.retention.total_seconds() * 1000))
+            settings["retention.ms"] = milliseconds(self.retention)
+        if self.compacted:
+            settings["segment.bytes"] = str(COMPACTED_SEGMENT_BYTES)
+            settings["segment.ms"] = milliseconds(COMPACTED_SEGMENT_AGE)
         if self.source is not None:
-            settings["min.compaction.lag.ms"] = str(int(MIN_COMPACTION_LAG.total_seconds() * 1000))
+            settings["min.compaction.lag.ms"] = milliseconds(MIN_COMPACTION_LAG)
         return settings
+
+
+def milliseconds(span: timedelta) -> str:
+    """A time as Kafka's settings write it.
+
+    >>> milliseconds(timedelta(hours=1))
+    '3600000'
+    """
+    return str(span // timedelta(milliseconds=1))
 
 
 def _state(agent: str, source: Topic, key: str, description: str) -> Topic:

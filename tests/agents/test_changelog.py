@@ -34,6 +34,7 @@ from wanglou.models.order import LAST, Mark, Position
 from wanglou.models.rules import Rules
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.base import MAX_COUNT, minute_of
+from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.mention import Emotion, Engagement, ScoredMention
 from wanglou.schemas.risk import Level
 from wanglou.schemas.topics import DEDUPE_STATE, INTAKE_STATE, RISK_STATE
@@ -225,7 +226,8 @@ def test_changes_and_marks_are_messages_to_the_partition() -> None:
     new, old, mark = written
     assert new.value is not None
     assert THREADS.decode(new.value, "here") == Entry(at(2), 1000, Thread(("c",), "d"))
-    assert (old.value, old.headers) == (None, ((POSITION_HEADER, b"1,1,1,1"),))
+    assert new.headers == header(2)
+    assert (old.value, old.headers) == (None, header(1))
     assert decode_mark(mark.value, "here") == (Mark(at(2), 7), History())
     assert THREADS.changes(3, state) == []
 
@@ -246,21 +248,33 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Standing:
     """What stands in the state topic: key, value and headers, from offset 0 on."""
     standing: Standing = []
 
-    async def read_place(reader: object, place: object, position: int) -> AsyncIterator[Any]:
+    async def read_place(reader: object, place: Any, position: int) -> AsyncIterator[Any]:
         for offset, (key, value, headers) in list(enumerate(standing))[position:]:
-            yield SimpleNamespace(offset=offset, key=key, value=value, headers=headers)
+            yield SimpleNamespace(
+                topic=place.topic,
+                partition=place.partition,
+                offset=offset,
+                key=key,
+                value=value,
+                headers=headers,
+            )
 
     monkeypatch.setattr(changelog, "new_reader", lambda broker: _Reader())
     monkeypatch.setattr(changelog, "read_place", read_place)
     return standing
 
 
-def thread(key: str, number: int, text: str) -> tuple[bytes, bytes, tuple[()]]:
-    return key.encode(), THREADS.encode(Entry(at(number), 5, Thread(("a",), text))), ()
+def header(number: int) -> Headers:
+    return ((POSITION_HEADER, f"{number},{number},{number},{number}".encode()),)
 
 
-def tombstone(key: str, number: int) -> tuple[bytes, None, tuple[tuple[str, bytes]]]:
-    return key.encode(), None, ((POSITION_HEADER, f"{number},{number},{number},{number}".encode()),)
+def thread(key: str, number: int, text: str) -> tuple[bytes, bytes, Headers]:
+    value = THREADS.encode(Entry(at(number), 5, Thread(("a",), text)))
+    return key.encode(), value, header(number)
+
+
+def tombstone(key: str, number: int) -> tuple[bytes, None, Headers]:
+    return key.encode(), None, header(number)
 
 
 def mark_of(number: int, history: History | None = None) -> tuple[bytes, bytes, tuple[()]]:
@@ -336,7 +350,10 @@ async def test_the_patrol_keeps_what_is_not_written_yet(topic: Standing) -> None
     state: KeyedState[Thread] = KeyedState(60)
     state.put("old", Thread(("a",), "x"), position=at(1), minute=0)
     state.put("a", Thread(("a",), "x"), position=at(2), minute=1000)
-    topic += [(key.encode(), THREADS.encode(entry), ()) for key, entry in state.changes()]
+    topic += [
+        (key.encode(), THREADS.encode(entry), header(entry.position.time))
+        for key, entry in state.changes()
+    ]
     topic += [mark_of(2)]
     state.put("a", Thread(("a",), "new"), position=at(3), minute=1000)
     state.observe(1000)
@@ -346,6 +363,29 @@ async def test_the_patrol_keeps_what_is_not_written_yet(topic: Standing) -> None
         "a": Thread(("a",), "new"),
         "old": None,
     }
+
+
+async def test_of_each_key_only_what_counts_is_understood(topic: Standing) -> None:
+    topic += [
+        (b"a", b"not even JSON", header(1)),
+        thread("a", 3, "new"),
+        (b"gone", b"nor this", header(2)),
+        tombstone("gone", 2),
+    ]
+    state: KeyedState[Thread] = KeyedState(60)
+    await THREADS.restore(0, state)
+    assert texts_in(state) == {"a": "new"}
+
+
+async def test_a_value_without_its_header_is_of_an_earlier_release(topic: Standing) -> None:
+    topic += [
+        (key, value, ())
+        for key, value, _ in [thread("a", 1, "old"), thread("a", 3, "new"), thread("a", 2, "late")]
+    ]
+    state: KeyedState[Thread] = KeyedState(60)
+    await THREADS.restore(0, state)
+    assert texts_in(state) == {"a": "new"}
+    assert list(dict(state.changes())) == ["a"], "an older one stands last"
 
 
 async def test_a_tombstone_without_its_position_is_refused(topic: Standing) -> None:

@@ -157,8 +157,14 @@ def producer_topics(producer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         sent = zip(producer.sent, producer.headers, strict=True)
         standing = [one for one in sent if one[0][0] == place.topic]
         for offset, ((_, key, value), headers) in list(enumerate(standing))[position:]:
-            pairs = list(headers.items())
-            yield SimpleNamespace(offset=offset, key=key, value=value, headers=pairs)
+            yield SimpleNamespace(
+                topic=place.topic,
+                partition=place.partition,
+                offset=offset,
+                key=key,
+                value=value,
+                headers=list(headers.items()),
+            )
 
     class Reader:
         async def start(self) -> None:

@@ -312,9 +312,11 @@ def topic_of_state(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> list[Mess
     """What stands in the state topic; a test writes to it."""
     standing: list[Message] = []
 
-    async def read(partition: int, position: int) -> AsyncIterator[tuple[Any, str]]:
+    async def read(partition: int, position: int) -> AsyncIterator[Any]:
         for offset, one in list(enumerate(standing))[position:]:
-            yield SimpleNamespace(offset=offset, **dataclasses.asdict(one)), f"place {offset}"
+            yield SimpleNamespace(
+                **dataclasses.asdict(one) | {"partition": partition, "offset": offset}
+            )
 
     monkeypatch.setattr(intake._changelog, "_read", read)
     return standing

@@ -299,13 +299,17 @@ def test_after_a_repair_compaction_keeps_the_newest(written: list[tuple[str, int
     }
 
 
+def compare(state: KeyedState[str], key: str, entry: Entry[str] | Entry[None]) -> bool:
+    return state.compare(key, entry.position, is_tombstone=entry.value is None)
+
+
 class TestPatrol:
     """What is read back of what was written: the one in memory is the truth."""
 
     def test_what_was_written_is_what_is_here(self) -> None:
         state = state_of(a=0, b=0)
         for key, entry in state.changes():
-            assert state.compare(key, entry)
+            assert compare(state, key, entry)
         assert state.repair() == 0
 
     def test_an_earlier_value_of_our_own_is_followed_by_the_present_one(self) -> None:
@@ -313,22 +317,22 @@ class TestPatrol:
         earlier = state.changes()
         state.put("a", "newer", position=place(9), minute=0)
         for key, entry in earlier + state.changes():
-            assert state.compare(key, entry)
+            assert compare(state, key, entry)
         assert state.repair() == 0
 
     @pytest.mark.parametrize("older", [value(0), tombstone(0)])
     def test_an_older_entry_after_ours_is_repaired(self, older: Any) -> None:
         state = state_of(x=0, a=0)
         state.changes()
-        assert state.compare("a", Entry(place(1), 0, "A"))
-        assert state.compare("a", older)
+        assert compare(state, "a", Entry(place(1), 0, "A"))
+        assert compare(state, "a", older)
         assert state.get("a") == "A"
         assert state.repair() == 1
         assert changed(state) == [("a", "A")]
 
     def test_a_newer_value_is_another_workers(self) -> None:
         state = state_of(a=0)
-        assert not state.compare("a", value(5))
+        assert not compare(state, "a", value(5))
         assert state.get("a") == "A"
 
     def test_a_value_of_our_own_that_has_expired_since_is_no_other_workers(self) -> None:
@@ -337,21 +341,21 @@ class TestPatrol:
         state.observe(10 * HOUR)
         written += state.changes()
         for key, entry in written:
-            assert state.compare(key, entry)
+            assert compare(state, key, entry)
         assert state.repair() == 0
 
     def test_an_older_value_of_what_has_expired_is_repaired_with_a_tombstone(self) -> None:
         state = state_of(x=0, a=0)
         state.observe(10 * HOUR)
         state.changes()
-        assert state.compare("a", tombstone(1))
-        assert state.compare("a", value(0))
+        assert compare(state, "a", tombstone(1))
+        assert compare(state, "a", value(0))
         assert state.repair() == 1
         assert changed(state) == [("a", None)]
 
     def test_a_value_of_an_unknown_key_after_all_of_ours_is_another_workers(self) -> None:
         state = state_of(a=0)
-        assert not state.compare("b", value(1))
+        assert not compare(state, "b", value(1))
 
 
 class Restart(RuleBasedStateMachine):

@@ -82,6 +82,15 @@ def test_a_state_topic_is_compacted_but_not_at_once(topic: Topic) -> None:
     assert int(topic.configuration()["min.compaction.lag.ms"]) >= 60_000
 
 
+@each_topic
+def test_only_what_is_compacted_is_cut_small_as_kafka_never_compacts_the_last_segment(
+    topic: Topic,
+) -> None:
+    configuration = topic.configuration()
+    assert ("segment.bytes" in configuration) == ("segment.ms" in configuration) == topic.compacted
+    assert int(configuration.get("segment.bytes", 0)) < 1024**3
+
+
 def test_a_source_is_defined_before_its_state() -> None:
     names = [topic.name for topic in TOPICS]
     for topic in STATE_TOPICS:
