@@ -7,6 +7,7 @@ for the broker, write state, wait for the broker, acknowledge the source.
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from wanglou.agents.dead_letter_limit import DeadLetterLimit, DeadLetterLimits
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.reading import MergeReader, RawReader, Reader
-from wanglou.agents.record import Emission, Record, Rejected, order_header, time_at
+from wanglou.agents.record import Emission, Record, Rejected, about, order_header, time_at
 from wanglou.agents.window import Window
 from wanglou.models.order import BEGINNING, Mark, Position
 from wanglou.models.state import KeyedState
@@ -372,7 +373,8 @@ class Stage(ABC, Generic[S, V]):
         except ValidationError as error:
             return [self.dead_letter(record, Rejected(Reason.of(error), describe(error)))]
         except Exception as error:
-            logger.exception("agent %s failed on %s", self.name, record.id)
+            stack = "".join(traceback.format_tb(error.__traceback__))  # its message may quote one
+            logger.error("%s\n%s", type(error).__name__, stack, extra=about(self.name, record))
             failed = Rejected(Reason.FAILED, f"{type(error).__name__}: {error}")
             return [self.dead_letter(record, failed)]
 
