@@ -1,5 +1,6 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
+# make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
@@ -9,12 +10,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 FAULTS ?= 100
 SEED ?= 1
+STRIMZI := deploy/kubernetes/strimzi
+PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo
 
-.PHONY: demo test test-kafka chaos recovery backlog check bench install lock clean
+.PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -40,6 +43,12 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/wanglou schema export schemas/generated --check
 	$(BIN)/python deploy/demo/generate.py --check
+	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi | diff $(STRIMZI)/topics.yaml -
+	$(BIN)/wanglou topics acls --format strimzi | diff $(STRIMZI)/users.yaml -
+
+strimzi: install
+	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi > $(STRIMZI)/topics.yaml
+	$(BIN)/wanglou topics acls --format strimzi > $(STRIMZI)/users.yaml
 
 bench: install
 	$(BIN)/python tests/bench_model.py
