@@ -1,4 +1,4 @@
-"""Topics and access as resources of Strimzi (kafka.strimzi.io/v1), which runs Kafka in Kubernetes."""
+"""Topics and access as resources of Strimzi, which runs Kafka in Kubernetes."""
 
 from __future__ import annotations
 
