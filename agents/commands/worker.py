@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import version
 
 import click
 from faust.worker import Worker
@@ -60,6 +61,8 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
+    metrics.build_info.labels(version("wanglou"), settings.rules.fingerprint()).set(1)
+    metrics.state_limit.set(settings.worker.state_entries)
     app = WorkerApp(settings, new_stages(settings, agents, metrics, counts), metrics)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every poll
     _run(app, settings.worker.log_level)
