@@ -12,7 +12,7 @@ SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
 .PHONY: demo test test-kafka chaos recovery backlog check bench install lock clean
 
@@ -40,6 +40,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/wanglou schema export schemas/generated --check
 	$(BIN)/python deploy/demo/generate.py --check
+	$(BIN)/python deploy/grafana/generate.py --check
 
 bench: install
 	$(BIN)/python tests/bench_model.py
