@@ -15,7 +15,7 @@ PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
 .PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install lock clean
 
@@ -43,6 +43,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/wanglou schema export schemas/generated --check
 	$(BIN)/python deploy/demo/generate.py --check
+	$(BIN)/python deploy/grafana/generate.py --check
 	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi | diff $(STRIMZI)/topics.yaml -
 	$(BIN)/wanglou topics acls --format strimzi | diff $(STRIMZI)/users.yaml -
 

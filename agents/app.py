@@ -218,16 +218,22 @@ class WorkerApp:
         for loop in self._loops:
             loop.gate.open()
 
-    def _measure_lag(self) -> None:
-        consumer = self.faust.consumer
+    def _measure(self) -> None:
+        """What the metrics tell of partitions, as it is now."""
+        self._metrics.forget_partitions()
         for stage in self._stages:
-            for tp in consumer.assignment():
-                if tp.topic == stage.source.name:
-                    end = consumer.highwater(tp)
-                    done = consumer._committed_offset.get(tp)  # type: ignore[attr-defined]
-                    if end is not None:
-                        lag = self._metrics.lag.labels(stage.name, str(tp.partition))
-                        lag.set(max(0, end - (done or 0)))
+            assigned = self._assignment.of(stage.source.name)
+            stage.measure(assigned)
+            for number in assigned:
+                self._measure_lag(stage, TP(stage.source.name, number))
+
+    def _measure_lag(self, stage: AnyStage, place: TP) -> None:
+        consumer = self.faust.consumer
+        end = consumer.highwater(place)
+        done = consumer._committed_offset.get(place)  # type: ignore[attr-defined]
+        if end is not None:
+            lag = self._metrics.lag.labels(stage.name, str(place.partition))
+            lag.set(max(0, end - max(0, done or 0)))
 
     def _is_ready(self) -> bool:
         app = self.faust
@@ -236,7 +242,7 @@ class WorkerApp:
     def _add_pages(self) -> None:
         @self.faust.page("/metrics")
         async def metrics(view: View, request: Request) -> Response:
-            self._measure_lag()
+            self._measure()
             body = generate_latest(self._metrics.registry)
             return view.bytes(body, content_type=CONTENT_TYPE_LATEST.split(";")[0])
 

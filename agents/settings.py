@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -203,6 +204,13 @@ class RulesSettings(_Section):
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
 
+    def fingerprint(self) -> str:
+        """The same for the same rules: workers that differ in it judge differently."""
+        digest = hashlib.sha256()
+        for _, path in self:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:12]
+
 
 class ModelSettings(_Section):
     """The sentiment model."""
@@ -242,6 +250,11 @@ class WorkerSettings(_Section):
     )
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
         20.0, description="How long batches in work may take to end after SIGTERM."
+    )
+    state_entries: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = Field(
+        250_000,
+        description="Entries of a partition's state that the memory is planned for; near it an "
+        "alert comes, nothing is dropped.",
     )
     idle_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
         1.0, description="A raw partition silent for this long no longer holds up the others."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import click
 from prometheus_client import (
     CollectorRegistry,
@@ -58,6 +60,8 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
+    metrics.build_info.labels(version("wanglou"), settings.rules.fingerprint()).set(1)
+    metrics.state_limit.set(settings.worker.state_entries)
     app = WorkerApp(settings, new_stages(settings, agents, metrics, counts), metrics)
     _run(app, settings.worker)
 

@@ -303,13 +303,31 @@ def test_storm_of_good_news_is_no_risk(partition: Partition) -> None:
     assert partition.tick(60) == Decision()
 
 
-def test_open_levels_are_those_in_force(partition: Partition) -> None:
+def test_open_events_are_those_in_force(partition: Partition) -> None:
     partition.take(*negatives(0, 3), *negatives(0.1, 2, institution="yunting"))
-    assert list(partition.step.open_levels()) == []
+    assert partition.step.open_events() == []
     partition.tick(1)
-    assert sorted(partition.step.open_levels()) == [Level.BLUE, Level.ORANGE]
+    assert sorted(one.level for one in partition.step.open_events()) == [Level.BLUE, Level.ORANGE]
     partition.tick(200)
-    assert list(partition.step.open_levels()) == []
+    assert partition.step.open_events() == []
+
+
+def test_open_event_has_the_risk_of_its_last_close(partition: Partition) -> None:
+    partition.take(*negatives(0, 3))
+    [event] = partition.tick(1).events
+    [opened] = partition.step.open_events()
+    assert (opened.institution, opened.topic) == ("hexing", "run")
+    assert (opened.level, opened.risk) == (event.level, event.assessment.risk)
+    [event] = partition.tick(5).events
+    [opened] = partition.step.open_events()
+    assert opened.risk == event.assessment.risk
+
+
+def test_risk_of_an_open_event_is_known_after_a_restart(partition: Partition) -> None:
+    partition.take(*negatives(0, 3))
+    partition.tick(1)
+    before = partition.step.open_events()
+    assert partition.rules.risk_step(partition.state).open_events() == before != []
 
 
 # --- late mentions
