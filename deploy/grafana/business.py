@@ -130,11 +130,7 @@ BUSINESS = Dashboard(
                     "Pages in the last hour by what became of them.",
                     "short",
                     rising(50, 200),
-                    (
-                        Query(
-                            "sum by (outcome) (increase(wanglou_pages_total[1h]))", "{{outcome}}"
-                        ),
-                    ),
+                    (Query("sum by (outcome) (increase(wanglou_pages_total[1h]))", "{{outcome}}"),),
                     width=6,
                 ),
                 Panel(

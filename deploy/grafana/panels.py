@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    timeseries,
+)
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -102,9 +109,7 @@ class Panel:
         series = timeseries.Panel().line_width(2).fill_opacity(10).min(0)
         line = common.GraphThresholdsStyleConfig()
         style = "off" if self.thresholds == NEUTRAL else "dashed"
-        series = series.thresholds_style(
-            line.mode(common_models.GraphThresholdsStyleMode(style))
-        )
+        series = series.thresholds_style(line.mode(common_models.GraphThresholdsStyleMode(style)))
         if self.kind == "stack":
             stacking = common.StackingConfig().mode(common_models.StackingMode.NORMAL)
             series = series.stacking(stacking).fill_opacity(60)

@@ -117,11 +117,7 @@ PIPELINE = Dashboard(
                     "Entries of a partition's state, as a share of worker.state_entries.",
                     "percentunit",
                     rising(0.6, 0.8),
-                    (
-                        Query(
-                            f"wanglou:state_used:ratio{{{PARTITION}}}", "{{agent}}/{{partition}}"
-                        ),
-                    ),
+                    (Query(f"wanglou:state_used:ratio{{{PARTITION}}}", "{{agent}}/{{partition}}"),),
                 ),
             ),
         ),
