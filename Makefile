@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install lock clean
+.PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -54,6 +54,16 @@ strimzi: install
 bench: install
 	$(BIN)/python tests/bench_model.py
 	$(BIN)/python tests/kafka/bench_state.py
+
+# Prometheus and Alertmanager, which tests run; without them those tests skip. Never starts a service.
+tools:
+	@if command -v promtool prometheus-alertmanager >/dev/null; then echo "tools: all there"; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		printf '#!/bin/sh\nexit 101\n' > /tmp/wanglou-policy-rc.d; chmod +x /tmp/wanglou-policy-rc.d; \
+		[ -e /usr/sbin/policy-rc.d ] || { cp /tmp/wanglou-policy-rc.d /usr/sbin/policy-rc.d; made=1; }; \
+		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager; \
+		[ -z "$$made" ] || rm /usr/sbin/policy-rc.d; \
+	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download into PATH"; fi
 
 install: $(VENV)/linked
 
