@@ -57,7 +57,7 @@ bench: install
 
 # Prometheus and Alertmanager, which tests run; without them those tests skip. Never starts a service.
 tools:
-	@if command -v promtool prometheus-alertmanager >/dev/null; then echo "tools: all there"; \
+	@if command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null; then echo "tools: all there"; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		printf '#!/bin/sh\nexit 101\n' > /tmp/wanglou-policy-rc.d; chmod +x /tmp/wanglou-policy-rc.d; \
 		[ -e /usr/sbin/policy-rc.d ] || { cp /tmp/wanglou-policy-rc.d /usr/sbin/policy-rc.d; made=1; }; \
