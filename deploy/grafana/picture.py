@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
@@ -102,6 +103,8 @@ def _draw_panel(axes: Axes, panel: Panel, answers: Answers) -> None:
         for query in panel.queries
         for series in answers[query]
     ]
+    if len(named) > MOST_LABELS:
+        named.sort(key=lambda one: -max(value for _, value in one[1].samples))
     if not named:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no data", ha="center", color=COLORS["red"], fontsize=14)
@@ -140,8 +143,8 @@ def _draw_lines(axes: Axes, panel: Panel, named: Sequence[tuple[str, Series]]) -
         times = sorted({at for one in series for at, _ in one.samples})
         heights = [[dict(one.samples).get(at, 0.0) for at in times] for one in series]
         areas = axes.stackplot(times, heights, colors=colors, alpha=0.75)
-        highest = max(map(sum, zip(*heights, strict=True)))
-        handles: Sequence[object] = areas
+        highest = max(float(sum(column)) for column in zip(*heights, strict=True))
+        handles: Sequence[Artist] = areas
     else:
         handles = [
             axes.plot(*zip(*one.samples, strict=True), color=color, linewidth=1.1)[0]

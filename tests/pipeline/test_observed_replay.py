@@ -19,7 +19,8 @@ from wanglou.agents.settings import Settings
 from wanglou.agents.stage import COMMON_OUTCOMES
 from wanglou.deploy.grafana.generate import DASHBOARDS
 from wanglou.deploy.grafana.panels import Dashboard, Panel, Variable
-from wanglou.models.scoring import NEGATIVE_FROM, negativity
+from wanglou.models.event import negativity
+from wanglou.models.scoring import NEGATIVE_FROM
 from wanglou.models.taxonomy import OTHER
 from wanglou.schemas.dead_letter import DeadLetter, Reason
 from wanglou.schemas.mention import DedupedMention, DedupeKind, Mention, ScoredMention
@@ -253,6 +254,6 @@ def test_series_of_a_worker_stay_within_the_stated_bound(replay: ObservedReplay)
     """The bound of deploy/prometheus/README.md."""
     rules = Settings().load_rules()
     institutions, topics = len(rules.watchlist.institutions), len(rules.taxonomy.topics)
-    bound = 400 + 16 * PARTITIONS + 3 * (institutions + 1) + 5 * topics
+    bound = 350 + 16 * PARTITIONS + 3 * (institutions + 1) + 5 * topics
     names = Counter(one["__name__"] for one in series(replay))
     assert sum(names.values()) <= bound, names
