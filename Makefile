@@ -1,5 +1,6 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
+# make dashboards writes deploy/grafana/dashboards and draws what they show of a replay
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install tools lock clean
+.PHONY: demo test test-kafka chaos recovery backlog check dashboards strimzi bench install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -46,6 +47,10 @@ check: install
 	$(BIN)/python deploy/grafana/generate.py --check
 	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi | diff $(STRIMZI)/topics.yaml -
 	$(BIN)/wanglou topics acls --format strimzi | diff $(STRIMZI)/users.yaml -
+
+dashboards: install
+	$(BIN)/python deploy/grafana/generate.py
+	$(BIN)/python deploy/grafana/render.py
 
 strimzi: install
 	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi > $(STRIMZI)/topics.yaml
