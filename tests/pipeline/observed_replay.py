@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import READY_SECONDS, WITH_MODEL, Cluster, running_broker
+from cluster import WITH_MODEL, Cluster, running_broker
 from pager_stand_in import running_pager_stand_in
 from prometheus_server import POLL_SECONDS, Prometheus, running_prometheus
 
-from wanglou.agents.demo import STREAM
+from wanglou.agents.demo import DRAIN_SECONDS, STREAM
+from wanglou.agents.progress import wait_drained
 from wanglou.agents.worker_process import WorkerProcess
 from wanglou.deploy.grafana.panels import Query
 
@@ -21,7 +22,8 @@ PARTITIONS = 4
 RATE_INTERVAL = "15s"
 """What ``$__rate_interval`` stands for where Prometheus scrapes each second."""
 
-SEEN_SECONDS = 30.0
+READY_SECONDS, SEEN_SECONDS = 300.0, 60.0
+"""Long, as a busy machine says nothing about the dashboards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def observed_replay(folder: Path, speed: float, lines: int | None) -> Iterator[O
             worker.wait_ready(READY_SECONDS)
             started = time.time()
             asyncio.run(cluster.replay(STREAM, speed, lines))
-            asyncio.run(cluster.drained())
+            asyncio.run(wait_drained(cluster.broker, DRAIN_SECONDS))
             _wait_seen(prometheus, time.time())
             yield ObservedReplay(cluster, worker, prometheus, started, time.time())
 

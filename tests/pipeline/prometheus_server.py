@@ -21,7 +21,7 @@ from wanglou.agents.embedded_broker import free_port
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules"
 SCRAPE_SECONDS = 1
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
 
@@ -90,7 +90,7 @@ def _without_name(labels: dict[str, str]) -> Labels:
 def running_prometheus(folder: Path, targets: list[str]) -> Iterator[Prometheus]:
     """Scrape the targets each second, as job ``wanglou``, and evaluate the rules as often.
 
-    Raises ``PrometheusMissing``, and ``TimeoutError`` if it is not ready in a minute.
+    Raises ``PrometheusMissing``, and ``TimeoutError`` if it is not ready in two minutes.
     """
     program = shutil.which("prometheus")
     if program is None:
