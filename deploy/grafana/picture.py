@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
 
 from wanglou.deploy.grafana.panels import (
     COLUMNS,
@@ -39,8 +41,12 @@ COLORS = {
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#767676")
 """Colours of series that are named after no level: Okabe and Ito's, and two more."""
 
-WIDTH_INCHES, PANEL_INCHES, ROW_INCHES, TOP_INCHES = 14.0, 2.1, 0.95, 0.55
+WIDTH_INCHES, PANEL_INCHES, ROW_INCHES, TOP_INCHES = 14.0, 2.1, 0.85, 0.55
+BAR_NAME_INCHES = 0.75
 DOTS_PER_INCH = 90
+
+MOST_COLORS = 128
+"""Of a picture, so that it is a small file."""
 
 MOST_LABELS = 8
 """Series that a legend names; it says how many more there are."""
@@ -59,6 +65,11 @@ class Series:
     def last(self) -> float:
         """The latest value."""
         return self.samples[-1][1]
+
+    @property
+    def highest(self) -> float:
+        """The highest value."""
+        return max(value for _, value in self.samples)
 
 
 Answers = Mapping[Query, Sequence[Series]]
@@ -82,18 +93,20 @@ def draw(dashboard: Dashboard, answers: Answers, note: str, path: Path) -> None:
                 1,
                 COLUMNS,
                 figure,
-                left=0.035,
-                right=0.995,
+                left=0.045,
+                right=0.99,
                 top=(top - 0.42) / height,
                 bottom=(top - 0.42 - PANEL_INCHES + 0.3) / height,
-                wspace=1.6,
+                wspace=2.2,
             )
             begin = 0
             for panel in row.panels:
                 axes = figure.add_subplot(grid[0, begin : begin + panel.width])
                 _draw_panel(axes, panel, answers)
                 begin += panel.width
-        figure.savefig(path, dpi=DOTS_PER_INCH, pil_kwargs={"optimize": True})
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=DOTS_PER_INCH)
+    Image.open(drawn).convert("RGB").quantize(MOST_COLORS).save(path, optimize=True)
 
 
 def _draw_panel(axes: Axes, panel: Panel, answers: Answers) -> None:
@@ -104,14 +117,14 @@ def _draw_panel(axes: Axes, panel: Panel, answers: Answers) -> None:
         for series in answers[query]
     ]
     if len(named) > MOST_LABELS:
-        named.sort(key=lambda one: -max(value for _, value in one[1].samples))
+        named.sort(key=lambda one: -one[1].highest)
     if not named:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no data", ha="center", color=COLORS["red"], fontsize=14)
     elif panel.kind == "stat":
         _draw_stat(axes, panel, named[0][1].last)
     elif panel.kind == "bars":
-        _draw_bars(axes, panel, {name: series.last for name, series in named})
+        _draw_bars(axes, panel, {name: series.highest for name, series in named})
     else:
         _draw_lines(axes, panel, named)
 
@@ -123,6 +136,10 @@ def _draw_stat(axes: Axes, panel: Panel, value: float) -> None:
 
 
 def _draw_bars(axes: Axes, panel: Panel, values: Mapping[str, float]) -> None:
+    axes.set_title(f"{panel.title}, highest 最高")
+    place = axes.get_position()
+    place.x0 += BAR_NAME_INCHES / WIDTH_INCHES
+    axes.set_position(place)
     names = sorted(values, key=lambda name: values[name])
     lengths = [values[name] for name in names]
     axes.barh(names, lengths, color=[color_of(one, panel.thresholds) for one in lengths])
@@ -150,13 +167,15 @@ def _draw_lines(axes: Axes, panel: Panel, named: Sequence[tuple[str, Series]]) -
             axes.plot(*zip(*one.samples, strict=True), color=color, linewidth=1.1)[0]
             for one, color in zip(series, colors, strict=True)
         ]
-        highest = max(value for one in series for _, value in one.samples)
+        highest = max(one.highest for one in series)
     axes.set_ylim(0, highest * 1.15 or 1)
     if panel.thresholds != NEUTRAL:
         for step in panel.thresholds[1:]:
             if step.value is not None and step.value <= highest * 1.15:
                 axes.axhline(step.value, color=COLORS[step.color], linestyle="--", linewidth=0.8)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlim(0, max(at for one in series for at, _ in one.samples))
+    counts = panel.unit == "short" and highest >= 1
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=counts))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, panel.unit)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} s"))
     axes.grid(color=PALE, linewidth=0.6)
@@ -201,7 +220,7 @@ def shown(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{value * 100:.3g}%"
     if unit == "bytes":
-        return f"{value / (1 << 20):.4g} MiB"
+        return f"{value / (1 << 20):.0f} MiB"
     if unit == "s" and 0 < value < 1:
         return f"{value * 1000:.3g} ms"
     number = f"{value / 1000:.3g}k" if abs(value) >= 1000 else f"{value:.3g}"
