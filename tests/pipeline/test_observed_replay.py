@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ from wanglou.schemas.topics import (
 
 LINES, SPEED = 1500, 1200.0
 """Eight hours of the stream in 24 seconds: a run begins in them, with malformed mentions."""
+
+SELECTOR = re.compile(r"\b(?:wanglou[a-z0-9_:]*|up)\b(?:\{[^}]*\})?")
+"""What reads a series in PromQL of ours."""
 
 PANELS = [(board, panel) for board in DASHBOARDS for panel in board.panels()]
 VARIABLES = [(board, variable) for board in DASHBOARDS for variable in board.variables]
@@ -84,6 +88,20 @@ def test_every_rule_is_evaluated_and_every_record_has_data(replay: ObservedRepla
     records = {one["name"] for one in rules if one["type"] == "recording"}
     values = {name: [one for _, one in replay.prometheus.now(name)] for name in records}
     assert {name for name, found in values.items() if not any(map(math.isfinite, found))} == set()
+
+
+def test_every_alert_reads_series_that_are_there(replay: ObservedReplay) -> None:
+    """An alert is empty as long as all is well; what it reads must not be."""
+    alerts = [one for one in replay.prometheus.rules() if one["type"] == "alerting"]
+    selectors = {found for one in alerts for found in SELECTOR.findall(one["query"])}
+    assert len(selectors) > len(alerts) / 2
+    assert {one for one in selectors if not replay.prometheus.now(one)} == set()
+
+
+def test_no_alert_but_on_speed_fires_while_all_is_well(replay: ObservedReplay) -> None:
+    """The objective of 10 s is missed by a busy machine."""
+    firing = 'ALERTS{alertstate="firing", alertname!~"WanglouBudget.*"}'
+    assert replay.prometheus.over_time(firing, replay.started, replay.ended) == []
 
 
 @dataclass(frozen=True, slots=True)
