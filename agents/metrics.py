@@ -163,7 +163,7 @@ class Metrics:
         )
         self.build_info = Gauge(
             "wanglou_build_info",
-            "Version of the program and fingerprint of its rules files; the value is always 1.",
+            "Version of the program and of its rules; the value is always 1.",
             ["version", "rules"],
             registry=registry,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -203,13 +202,6 @@ class RulesSettings(_Section):
     risk: Path = DEPLOY / "risk.yaml"
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
-
-    def fingerprint(self) -> str:
-        """The same for the same rules: workers that differ in it judge differently."""
-        digest = hashlib.sha256()
-        for _, path in self:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()[:12]
 
 
 class ModelSettings(_Section):

@@ -102,12 +102,14 @@ class RiskStep:
         playbooks: Playbooks,
         regulator: Regulator,
         state: KeyedState[EventState],
+        rules_version: str,
     ) -> None:
         self._watchlist = watchlist
         self._taxonomy = taxonomy
         self._parameters = parameters
         self._playbooks = playbooks
         self._regulator = regulator
+        self._rules_version = rules_version
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
         self._risks: dict[str, float] = {}
@@ -263,6 +265,7 @@ class RiskStep:
             goal=self._playbooks.goal(topic_id, after),
             measures=self._playbooks.measures(topic_id, after, decided_at),
             reports=self._regulator.reports(topic_id, before, after, decided_at),
+            rules_version=self._rules_version,
         )
 
     def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:

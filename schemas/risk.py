@@ -261,3 +261,9 @@ class Alert(Contract):
         description="First reports to a regulator whose clock this step starts; those that an "
         "earlier step started go on.",
     )
+    rules_version: Identifier | None = Field(
+        None,
+        description="Fingerprint of the rules in force: watch list, taxonomy, risk parameters, "
+        "playbooks and regulator.",
+        examples=["3f2a91c07be4"],
+    )

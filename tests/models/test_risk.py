@@ -639,12 +639,19 @@ def test_institution_and_topic_no_longer_in_the_rules_still_have_a_name() -> Non
         )
     )
     step = RiskStep(
-        watchlist, taxonomy, parameters(**PLAIN), PLAYBOOKS, REGULATOR, rules().risk_state()
+        watchlist,
+        taxonomy,
+        parameters(**PLAIN),
+        PLAYBOOKS,
+        REGULATOR,
+        rules().risk_state(),
+        rules_version="small",
     )
     decision = feed(step, [*negatives(0, 3), scored(1, institution="yunting")])
     (alert,) = decision.alerts
     assert (alert.institution.id, alert.institution.name) == ("hexing", "hexing")
     assert (alert.topic.id, alert.topic.name) == ("run", "其他")
+    assert alert.rules_version == "small"
 
 
 def test_id_with_a_dot_does_not_stop_the_partition(partition: Partition) -> None:
