@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from wanglou.models.watchlist import Size
 from wanglou.schemas.base import Share
 from wanglou.schemas.mention import Tier
 from wanglou.schemas.problems import Problem, check
@@ -189,13 +190,19 @@ class RiskParameters(_Section):
     reach: ReachParameters
     viewpoints: ViewpointParameters
     severity_weights: SeverityWeights
+    sizes: dict[Size, Annotated[float, Field(gt=0, le=2)]] = Field(
+        description="What the severity is multiplied by for an institution of this size 机构规模."
+    )
     activity_weights: ActivityWeights
     impact_weights: ImpactWeights
     levels: LevelParameters
 
     @model_validator(mode="after")
-    def _all_tiers(self) -> Self:
-        missing = [tier.value for tier in Tier if tier not in self.tiers]
-        if missing:
-            check([(("tiers",), f"no weight for {', '.join(missing)}")])
+    def _complete(self) -> Self:
+        problems: list[Problem] = []
+        if missing := [tier.value for tier in Tier if tier not in self.tiers]:
+            problems.append((("tiers",), f"no weight for {', '.join(missing)}"))
+        if missing := [size.value for size in Size if size not in self.sizes]:
+            problems.append((("sizes",), f"no factor for {', '.join(missing)}"))
+        check(problems)
         return self

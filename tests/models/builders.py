@@ -195,6 +195,7 @@ RISK: Mapping[str, Any] = {
     },
     "viewpoints": {"half_life_minutes": 60, "similarity": 0.8},
     "severity_weights": {"reputation": 0.3, "trust": 0.4, "regulator": 0.3},
+    "sizes": {"systemic": 1.2, "large": 1.1, "medium": 1.0, "small": 0.9},
     "activity_weights": {"heat": 0.4, "burst": 0.4, "velocity": 0.2},
     "impact_weights": {"severity": 0.5, "reach": 0.3, "source": 0.2},
     "levels": {
