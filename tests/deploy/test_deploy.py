@@ -154,14 +154,14 @@ def test_every_agent_is_deployed_with_settings_that_load(
     resources: list[Resource], load: Any
 ) -> None:
     deployments = of_kind(resources, "Deployment")
-    config = {
-        k: v for one in of_kind(resources, "ConfigMap").values() for k, v in one["data"].items()
-    }
+    configs = of_kind(resources, "ConfigMap")
     assert set(deployments) == {f"wanglou-{agent}" for agent in STAGES}
     for agent in STAGES:
         pod = deployments[f"wanglou-{agent}"]["spec"]["template"]["spec"]
         (worker,) = pod["containers"]
         assert parse(worker["args"]).params["agents"] == (agent,)
+        (source,) = worker["envFrom"]
+        config = configs[source["configMapRef"]["name"]]["data"]
         variables = {one["name"]: one.get("value", 2) for one in worker["env"]}
         settings = load({**config, **variables})
         assert settings.broker.username == f"wanglou-{agent}"
