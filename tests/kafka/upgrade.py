@@ -1,9 +1,9 @@
 """Upgrade and roll back under load, on a real Kafka: ``python tests/kafka/upgrade.py``
 
 Two workers of one release (``--old``, a revision in git) are replaced one by one by the next
-release, and then by the old one again, while the demo's stream is on its way. The next release is
-``--new`` with one more optional field in its alerts. At last comes a release whose state values
-have another version: it has to refuse, and the others have to go on.
+release, and then by the old one again, each while a part of the demo's stream is on its way. The
+next release is ``--new`` with one more optional field in its alerts. At last comes a release whose
+state values have another version: it has to refuse, and the others have to go on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from wanglou.schemas.risk import Alert
 from wanglou.schemas.topics import ALERTS
 
 TOP = Path(__file__).parents[2]
-REPLAY_SECONDS = 180.0
+PARTS = 6
+PART_SECONDS = 30.0
 STREAM_SECONDS = 2 * 24 * 3600.0
 READY_SECONDS = 120.0
 DRAIN_SECONDS = 300.0
@@ -152,21 +153,27 @@ class Trial:
         assert code == 0, f"{release.name} ended with {code}: {worker.log_tail()}"
         self._say()
 
-    async def replay(self) -> None:
-        """The stream, in ``REPLAY_SECONDS``."""
+    async def replay(self, part: int) -> None:
+        """A part of the stream, from 0, in about ``PART_SECONDS``."""
+        lines = list(read_lines(STREAM))
+        first, last = (len(lines) * number // PARTS for number in (part, part + 1))
         producer = await start_producer(self._broker)
         try:
-            replay = Replay(producer, STREAM_SECONDS / REPLAY_SECONDS)
-            async for sent in replay.send(read_lines(STREAM)):
+            replay = Replay(producer, STREAM_SECONDS / PARTS / PART_SECONDS)
+            async for sent in replay.send(iter(lines[first:last])):
                 assert not sent.refused
                 self.sent = sent.line
         finally:
             await producer.stop()
 
-    async def refused(self, release: Release) -> int:
-        """The exit code of a worker that has to end by itself."""
+    async def refuse(self, release: Release, part: int) -> int:
+        """The exit code of a worker that joins, and has to end when it is given a partition."""
         worker = self._start(release)
-        return await asyncio.to_thread(worker.process.wait, REFUSAL_SECONDS)
+        await asyncio.to_thread(worker.wait_ready, READY_SECONDS)
+        replay = asyncio.create_task(self.replay(part))
+        code = await asyncio.to_thread(worker.process.wait, REFUSAL_SECONDS)
+        await replay
+        return code
 
     def _start(self, release: Release) -> WorkerProcess:
         log = self._folder / f"worker{len(self.workers)}.log"
@@ -181,11 +188,12 @@ class Trial:
         print(f"line {self.sent:5}  {names}", flush=True)
 
 
-async def roll(trial: Trial, old: Release, new: Release) -> None:
-    """Upgrade one worker after the other, and go back."""
-    for release in (new, new, old, old):
-        await trial.stop_oldest()
-        await trial.start(release)
+async def replace_oldest(trial: Trial, release: Release, part: int) -> None:
+    """A worker less, and one of a release more, while a part of the stream is on its way."""
+    replay = asyncio.create_task(trial.replay(part))
+    await trial.stop_oldest()
+    await trial.start(release)
+    await replay
 
 
 async def run(
@@ -196,13 +204,12 @@ async def run(
     await topic_admin.create(broker, TopicSettings())
     await trial.start(old)
     await trial.start(old)
-    replay = asyncio.create_task(trial.replay())
-    await roll(trial, old, new)
-    code = await trial.refused(other)
+    await trial.replay(0)
+    for part, release in enumerate((new, new, old, old), 1):
+        await replace_oldest(trial, release, part)
+    code = await trial.refuse(other, PARTS - 1)
     print(f"line {trial.sent:5}  other state version: exit code {code}", flush=True)
     assert code == ExitCode.STATE
-    assert not replay.done(), "the stream ended before the trial: nothing was on its way"
-    await replay
     await wait_drained(broker, DRAIN_SECONDS)
     records = [record async for record in read_to_end(broker, ALERTS.name)]
     found = [Alert.model_validate_json(record.value) for record in records]
