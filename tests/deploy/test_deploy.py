@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -122,6 +123,14 @@ def seconds(duration: str) -> int:
     return 60 * int(minutes or 0) + int(rest.removesuffix("s"))
 
 
+def test_compose_gives_every_container_files_that_are_there(services: dict[str, Resource]) -> None:
+    for name, one in services.items():
+        for volume in one.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert volume["read_only"], name
+                assert Path(volume["source"]).exists(), f"{name}: {volume['source']}"
+
+
 def test_compose_is_closed_pinned_and_bounded(services: dict[str, Resource]) -> None:
     for name, one in services.items():
         assert one["cap_drop"] == ["ALL"], name
@@ -137,6 +146,18 @@ def test_the_image_runs_as_nobody_and_its_health_check_asks_our_page() -> None:
     assert "\nUSER 10001:10001\n" in lines
     assert f"EXPOSE {WorkerSettings().port}" in lines
     assert "/healthz" in lines
+
+
+def test_the_build_is_given_every_package() -> None:
+    top = DEPLOY.parent
+    project = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = project["tool"]["setuptools"]["package-dir"].values()
+    lines = (top / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    kept_out = {line for line in lines if line and not line.startswith(("!", "#", "*"))}
+    for folder in map(PurePosixPath, folders):
+        assert folder.parts[0] in let_in
+        assert kept_out.isdisjoint(str(one) for one in (folder, *folder.parents))
 
 
 def test_the_dockerfile_has_nothing_that_hadolint_warns_of() -> None:
