@@ -5,11 +5,13 @@
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
 # make backlog     memory before a million waiting mentions
+# make upgrade [OLD=REVISION]  two releases side by side, and back (deploy/upgrade.md)
 # make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 FAULTS ?= 100
 SEED ?= 1
+OLD ?= HEAD
 STRIMZI := deploy/kubernetes/strimzi
 PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
@@ -17,7 +19,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog check strimzi bench install tools lock clean
+.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi bench install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -36,6 +38,9 @@ recovery: install
 
 backlog: install
 	$(BIN)/python tests/kafka/backlog.py
+
+upgrade: install
+	$(BIN)/python tests/kafka/upgrade.py --old $(OLD)
 
 check: install
 	$(BIN)/ruff check .

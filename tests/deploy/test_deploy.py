@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -122,6 +123,14 @@ def seconds(duration: str) -> int:
     return 60 * int(minutes or 0) + int(rest.removesuffix("s"))
 
 
+def test_compose_gives_every_container_files_that_are_there(services: dict[str, Resource]) -> None:
+    for name, one in services.items():
+        for volume in one.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert volume["read_only"], name
+                assert Path(volume["source"]).exists(), f"{name}: {volume['source']}"
+
+
 def test_compose_is_closed_pinned_and_bounded(services: dict[str, Resource]) -> None:
     for name, one in services.items():
         assert one["cap_drop"] == ["ALL"], name
@@ -139,6 +148,18 @@ def test_the_image_runs_as_nobody_and_its_health_check_asks_our_page() -> None:
     assert "/healthz" in lines
 
 
+def test_the_build_is_given_every_package() -> None:
+    top = DEPLOY.parent
+    project = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = project["tool"]["setuptools"]["package-dir"].values()
+    lines = (top / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    kept_out = {line for line in lines if line and not line.startswith(("!", "#", "*"))}
+    for folder in map(PurePosixPath, folders):
+        assert folder.parts[0] in let_in
+        assert kept_out.isdisjoint(str(one) for one in (folder, *folder.parents))
+
+
 def test_the_dockerfile_has_nothing_that_hadolint_warns_of() -> None:
     run(Path(sys.executable).with_name("hadolint"), DEPLOY / "Dockerfile")
 
@@ -154,14 +175,14 @@ def test_every_agent_is_deployed_with_settings_that_load(
     resources: list[Resource], load: Any
 ) -> None:
     deployments = of_kind(resources, "Deployment")
-    config = {
-        k: v for one in of_kind(resources, "ConfigMap").values() for k, v in one["data"].items()
-    }
+    configs = of_kind(resources, "ConfigMap")
     assert set(deployments) == {f"wanglou-{agent}" for agent in STAGES}
     for agent in STAGES:
         pod = deployments[f"wanglou-{agent}"]["spec"]["template"]["spec"]
         (worker,) = pod["containers"]
         assert parse(worker["args"]).params["agents"] == (agent,)
+        (source,) = worker["envFrom"]
+        config = configs[source["configMapRef"]["name"]]["data"]
         variables = {one["name"]: one.get("value", 2) for one in worker["env"]}
         settings = load({**config, **variables})
         assert settings.broker.username == f"wanglou-{agent}"
