@@ -31,7 +31,7 @@ from wanglou.agents.stuck import StuckSettings
 from wanglou.schemas.topics import TOPICS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-UNIT = DEPLOY / "systemd" / "wanglou-worker@.service"
+UNIT = DEPLOY / "systemd" / "wanglou@.service"
 KUBERNETES_VERSION = "1.33"
 SECRETS = ("/run/secrets/", "/etc/wanglou/")
 Resource = dict[str, Any]
@@ -246,11 +246,27 @@ def test_systemd_does_not_restart_what_people_must_repair(load: Any) -> None:
     others = (ExitCode.DONE, ExitCode.FAILED, ExitCode.BROKER)
     assert prevented.split() == [str(int(one)) for one in ExitCode if one not in others]
     (start,) = lines_of(unit, "ExecStart")
-    context = parse(start.replace("${AGENTS}", "intake,dedupe,risk").split()[1:])
-    assert context.params["agents"] == ("intake", "dedupe", "risk")
+    assert start.endswith("/bin/wanglou $COMMAND"), "without braces, so that systemd splits it"
     assert float(next(lines_of(unit, "TimeoutStopSec"))) > WorkerSettings().drain_seconds
     (variable,) = [one for one in lines_of(unit, "Environment") if one.startswith("WANGLOU_")]
     load({variable.partition("=")[0]: "/run/secrets/author_key"})
+
+
+def test_systemd_runs_every_agent_once_each_process_on_a_port_of_its_own(load: Any) -> None:
+    common = variables_of(UNIT.with_name("wanglou.env"))
+    agents: list[str] = []
+    ports: set[int] = set()
+    for name in ("counting", "sentiment"):
+        variables = common | variables_of(UNIT.with_name(f"{name}.env"))
+        agents += parse(variables.pop("COMMAND").split()).params["agents"]
+        ports.add(load(variables).worker.port)
+    assert sorted(agents) == sorted(STAGES)
+    assert len(ports) == 2
+
+
+def variables_of(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
