@@ -164,6 +164,9 @@ class LevelParameters(_Section):
     dwell_minutes: Minutes = Field(description="Least time between two changes.")
     calm_minutes: Minutes = Field(description="Time below `leave` before a level is lowered.")
     quiet_minutes: Minutes = Field(description="Time below blue's `leave` before it is resolved.")
+    rest_minutes: Minutes = Field(
+        description="Time after a fall in which a level rises only above the one it fell from."
+    )
 
     @model_validator(mode="after")
     def _order(self) -> Self:

@@ -206,6 +206,7 @@ RISK: Mapping[str, Any] = {
         "dwell_minutes": 5,
         "calm_minutes": 10,
         "quiet_minutes": 30,
+        "rest_minutes": 8,
     },
 }
 """Numbers to reckon with by hand."""
