@@ -1,7 +1,7 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make install only the virtual environment
-# make report  the goals on a held-out scenario (ten minutes on two cores)
+# make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
 # make backlog     memory before a million waiting mentions
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo
 
-.PHONY: demo test test-kafka chaos recovery backlog check bench report install lock clean
+.PHONY: demo test test-kafka chaos recovery backlog check bench report tune install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -45,6 +45,9 @@ check: install
 bench: install
 	$(BIN)/python tests/bench_model.py
 	$(BIN)/python tests/kafka/bench_state.py
+
+tune: install
+	$(BIN)/python tests/tune.py
 
 report: install
 	$(BIN)/python tests/report.py
