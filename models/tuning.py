@@ -77,7 +77,7 @@ def thresholds(peaks: Peaks, aim: Aim) -> dict[Level, tuple[float, float]]:
     Yellow lies midway between the incidents that may be missed and those that must be found, blue
     as far above what must stay silent as below yellow, in proportion; orange midway between the
     strays that are allowed and those that are not; red, of which no incident is labelled, midway
-    from orange to 100.
+    from orange to 100. Raises ValueError where there is no incident or no stray to go by.
 
     >>> peaks = Peaks(incidents=[20, 30, 40, 60], silent=[8, 10], strays=[50, 44, 10], days=10)
     >>> for level, (enter, leave) in thresholds(peaks, Aim(found=0.75, grave_a_day=0.1)).items():
@@ -87,6 +87,8 @@ def thresholds(peaks: Peaks, aim: Aim) -> dict[Level, tuple[float, float]]:
     orange 47.0 23.5
     red 73.5 36.8
     """
+    if not peaks.incidents or not peaks.strays:
+        raise ValueError("there is no incident or no stray to read thresholds off")
     found, strays = sorted(peaks.incidents), sorted(peaks.strays, reverse=True)
     yellow = _between(found, int((1 - aim.found) * len(found)))
     orange = max(_between(strays, int(aim.grave_a_day * peaks.days)), yellow)
@@ -103,7 +105,7 @@ def thresholds(peaks: Peaks, aim: Aim) -> dict[Level, tuple[float, float]]:
 
 def _between(peaks: Sequence[float], count: int) -> float:
     """Midway between the last of the first ``count`` peaks and the next one."""
-    before, after = list(pairwise([peaks[0], *peaks]))[count]
+    before, after = list(pairwise([peaks[0], *peaks]))[min(count, len(peaks) - 1)]
     return (before + after) / 2
 
 
