@@ -2,6 +2,7 @@
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
+# make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
 # make backlog     memory before a million waiting mentions
@@ -19,7 +20,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi bench install tools lock clean
+.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi bench report tune install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -69,6 +70,12 @@ tools:
 		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager; \
 		[ -z "$$made" ] || rm /usr/sbin/policy-rc.d; \
 	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download into PATH"; fi
+
+tune: install
+	$(BIN)/python tests/tune.py
+
+report: install
+	$(BIN)/python tests/report.py
 
 install: $(VENV)/linked
 

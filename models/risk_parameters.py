@@ -64,6 +64,15 @@ class NegativeParameters(_Section):
     window_minutes: Minutes
     prior_share: Annotated[float, Field(ge=0, lt=1)]
     prior_mentions: Positive
+    full_share: Annotated[float, Field(gt=0, le=1)] = Field(description="Share that scores 1.")
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.full_share <= self.prior_share:
+            raise ValueError(
+                f"full_share ({self.full_share}) must be above prior_share ({self.prior_share})"
+            )
+        return self
 
 
 class VelocityParameters(_Section):
@@ -113,8 +122,11 @@ class SeverityWeights(_Section):
 
 
 class ReachParameters(_Section):
-    """Reach: see ``models.reach``."""
+    """Reach: see ``models.reach`` and ``models.spread``."""
 
+    window_minutes: Minutes = Field(
+        description="Who spoke in the last one to two of these is counted."
+    )
     full_audience: Positive = Field(description="Audience that scores 1.")
     full_authors: Positive = Field(description="Distinct authors that score 1.")
     full_platforms: Positive = Field(description="Platforms that score 1.")
@@ -153,6 +165,9 @@ class LevelParameters(_Section):
     dwell_minutes: Minutes = Field(description="Least time between two changes.")
     calm_minutes: Minutes = Field(description="Time below `leave` before a level is lowered.")
     quiet_minutes: Minutes = Field(description="Time below blue's `leave` before it is resolved.")
+    rest_minutes: Minutes = Field(
+        description="Time after a fall in which a level rises only above the one it fell from."
+    )
 
     @model_validator(mode="after")
     def _order(self) -> Self:

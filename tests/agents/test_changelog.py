@@ -182,7 +182,7 @@ def test_the_version_is_written() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (stored(version=1), "version: Input should be 2 (got 1)"),
+        (stored(version=1), "version: Input should be 3 (got 1)"),
         (stored(version=None), "version: "),
         (stored(shape="new"), "shape: "),
         (stored(value={"institutions": "电话 13800138000"}), "value.institutions: "),
@@ -197,7 +197,7 @@ def test_state_of_another_release_is_refused_with_its_place_and_what_to_do(
     with pytest.raises(StateError) as caught:
         THREADS.decode(value, "wanglou.state.intake.v1/2/17")
     line = str(caught.value)
-    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 2: ")
+    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 3: ")
     assert problem in line
     assert "Run the release that wrote it, or stop the workers and delete the topic" in line
     assert "13800138000" not in line
@@ -210,7 +210,7 @@ def test_a_mark_comes_back_with_what_was_put_aside(mark: Mark, history: History)
 
 @pytest.mark.parametrize("value", [None, b"{}", encode_mark(Mark(), History())[:-9]])
 def test_a_mark_of_another_release_is_refused_with_its_place(value: bytes | None) -> None:
-    with pytest.raises(StateError, match=r"^here: is no state of version 2: "):
+    with pytest.raises(StateError, match=r"^here: is no state of version 3: "):
         decode_mark(value, "here")
 
 

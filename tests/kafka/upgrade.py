@@ -61,8 +61,8 @@ MARKED = (
 """An optional field that tells which release wrote an alert."""
 
 OTHER_STATE = (
-    Edit("agents/changelog.py", "STATE_VERSION: Final = 2", "STATE_VERSION: Final = 3"),
-    Edit("agents/changelog.py", "Literal[2]", "Literal[3]"),
+    Edit("agents/changelog.py", "STATE_VERSION: Final = 3", "STATE_VERSION: Final = 4"),
+    Edit("agents/changelog.py", "Literal[3]", "Literal[4]"),
 )
 
 

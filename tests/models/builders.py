@@ -185,9 +185,10 @@ RISK: Mapping[str, Any] = {
         "half_saturation": 5,
         "storm_cap": 3,
     },
-    "negative": {"window_minutes": 60, "prior_share": 0.2, "prior_mentions": 2},
+    "negative": {"window_minutes": 60, "prior_share": 0.2, "prior_mentions": 2, "full_share": 1.0},
     "velocity": {"window_minutes": 30, "saturation_doublings": 4},
     "reach": {
+        "window_minutes": 60,
         "full_audience": 999_999,
         "full_authors": 999,
         "full_platforms": 4,
@@ -206,6 +207,7 @@ RISK: Mapping[str, Any] = {
         "dwell_minutes": 5,
         "calm_minutes": 10,
         "quiet_minutes": 30,
+        "rest_minutes": 8,
     },
 }
 """Numbers to reckon with by hand."""
