@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -73,7 +74,23 @@ def table(methods: list[Figures]) -> Table:
     for name, figure, met in goals(min(map(to_orange, methods[1:]))):
         cells = [f"{figure(one)}  {'met' if met(one) else 'not met'}" for one in methods]
         shown.add_row(name, *cells)
+    raised = [raised_by(one, methods[0]) for one in methods]
+    shown.add_row("severe spikes raised to orange; on these, minutes, Wanglou's minutes", *raised)
     return shown
+
+
+def raised_by(one: Figures, ours: Figures) -> str:
+    """Of the incidents that must reach orange, how many did; their median minutes, and ours."""
+    pairs = [
+        (case["minutes_to_orange"], own["minutes_to_orange"])
+        for case, own in zip(one["cases"], ours["cases"], strict=True)
+        if case["expected"] == "orange"
+    ]
+    done = [(minutes, inf if own is None else own) for minutes, own in pairs if minutes is not None]
+    if not done:
+        return f"0 / {len(pairs)}"
+    theirs, own = (median(minutes) for minutes in zip(*done, strict=True))
+    return f"{len(done)} / {len(pairs)}; {theirs:.0f}, {own:.0f}"
 
 
 def wanglou(*arguments: str | Path, **environment: str) -> None:
