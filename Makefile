@@ -1,5 +1,6 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
+# make dashboards  draws deploy/grafana/*.png from a real Prometheus over a replay of the demo
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi bench report tune install tools lock clean
+.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -56,6 +57,9 @@ check: install
 strimzi: install
 	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi > $(STRIMZI)/topics.yaml
 	$(BIN)/wanglou topics acls --format strimzi > $(STRIMZI)/users.yaml
+
+dashboards: install
+	$(BIN)/python tests/pipeline/draw_dashboards.py deploy/grafana
 
 bench: install
 	$(BIN)/python tests/bench_model.py

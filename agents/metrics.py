@@ -1,4 +1,7 @@
-"""Every metric of a worker, defined once, each with its meaning."""
+"""Every metric of a worker, defined once, each with its meaning.
+
+No label has free values: how many series a worker has at most is in ``deploy/prometheus/README.md``.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from prometheus_client import (
     GCCollector,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from wanglou.agents.app import STAGES, WorkerApp, new_stages
@@ -57,6 +58,7 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     settings = settings_with(broker, **overrides)
     rules = settings.load_rules()
     counts = _checked_counts(settings.broker)
+    disable_created_metrics()  # a series more of each counter, which nobody asks for
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)

@@ -112,7 +112,7 @@ BUSINESS = Dashboard(
                 ),
                 Panel(
                     "Minutes to acknowledgement 确认用时",
-                    "From the first page of a case to its acknowledgement, over the last day.",
+                    "From a case's rise to orange or red to its acknowledgement, last 24 hours.",
                     "m",
                     rising(10, 30),
                     tuple(

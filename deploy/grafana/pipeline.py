@@ -46,7 +46,7 @@ PIPELINE = Dashboard(
                     NEUTRAL,
                     (
                         Query(
-                            _rate("wanglou_outcomes_total", "agent, outcome") + " > 0",
+                            _rate("wanglou_outcomes_total", "agent, outcome"),
                             "{{agent}} {{outcome}}",
                         ),
                     ),
@@ -126,14 +126,14 @@ PIPELINE = Dashboard(
             (
                 Panel(
                     "Dead letters 死信",
-                    "Messages put aside in the last hour, by agent and reason.",
+                    "Messages put aside in the last hour, by reason; choose the agent above.",
                     "short",
                     rising(20, 200),
                     (
                         Query(
-                            "sum by (agent, reason) "
-                            f"(increase(wanglou_dead_letters_total{{{AGENT}}}[1h])) > 0",
-                            "{{agent}} {{reason}}",
+                            "sum by (reason) "
+                            f"(increase(wanglou_dead_letters_total{{{AGENT}}}[1h]))",
+                            "{{reason}}",
                         ),
                     ),
                     width=6,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -65,11 +66,14 @@ class Cluster:
         """Raw messages, keyed as collectors key them."""
         await self.send_keyed((raw_key(value) if value else None, value) for value in values)
 
-    async def replay(self, file: Path) -> None:
-        """A recorded stream, as ``wanglou replay --speed max`` sends it."""
+    async def replay(
+        self, file: Path, speed: float | None = None, lines: int | None = None
+    ) -> None:
+        """A recorded stream or its first lines, as ``wanglou replay`` sends it."""
         producer = await start_producer(self.broker)
         try:
-            async for sent in Replay(producer, None).send(read_lines(file)):
+            sending = Replay(producer, speed).send(itertools.islice(read_lines(file), lines))
+            async for sent in sending:
                 assert not sent.refused
         finally:
             await producer.stop()
