@@ -1,6 +1,6 @@
 """Every metric of a worker, defined once, each with its meaning.
 
-No label has free values: how many series a worker has at most is in ``deploy/prometheus/README.md``.
+No label has free values: ``deploy/prometheus/README.md`` says how many series a worker has at most.
 """
 
 from __future__ import annotations
