@@ -22,7 +22,7 @@ from pydantic_core import from_json
 
 from wanglou.agents.pager_rules import Kind
 from wanglou.models.case import Case
-from wanglou.models.page import Page
+from wanglou.models.page import Page, title_of
 from wanglou.schemas.risk import Level
 
 ALERTS_PATH = "/api/v2/alerts"
@@ -70,7 +70,7 @@ class Notice:
         page = self.page
         if page is None:
             return f"【汇总】{len(self.cases)} 起"
-        return f"【{page.level_text}】{page.institution.name}·{page.topic.name} {page.step}"
+        return title_of(page)
 
 
 @dataclass(frozen=True, slots=True)

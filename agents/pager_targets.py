@@ -47,6 +47,8 @@ class Target(Protocol):
     """Whether it takes several notices at once."""
     knows_repeats: bool
     """Whether what is sent again is not shown again."""
+    shows_state: bool
+    """Whether it shows a case until it is told otherwise."""
 
     async def tell(self, notices: Sequence[Notice]) -> Outcome:
         """Show notices."""
@@ -61,6 +63,7 @@ class HttpTarget:
     def __init__(self, receiver: Receiver, wall: Callable[[], datetime]) -> None:
         self.together = receiver.kind == "alertmanager"
         self.knows_repeats = receiver.kind in ("alertmanager", "pagerduty", "webhook")
+        self.shows_state = receiver.kind in ("alertmanager", "pagerduty")
         self._receiver = receiver
         self._wall = wall
         self._url = receiver.load_url()
@@ -156,7 +159,7 @@ class AppriseTarget:
     It only says whether it was delivered. Its own log is off: at some levels it shows URLs.
     """
 
-    together = knows_repeats = False
+    together = knows_repeats = shows_state = False
 
     def __init__(self, name: str, receiver: Receiver) -> None:
         logging.getLogger("apprise").disabled = True

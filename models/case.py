@@ -20,6 +20,13 @@ NEEDS_SOMEBODY = Level.ORANGE
 MAX_SEEN = 64
 """Alerts of a case whose level is remembered for a late acknowledgement."""
 
+OLD = timedelta(days=1)
+"""A case that was over this long ago is not told to those who never heard of it: a pager that
+starts for the first time reads a year of alerts."""
+
+FORGOTTEN_AFTER = timedelta(days=7)
+"""A resolved case is kept this long after its last change."""
+
 
 @dataclass(slots=True)
 class Acknowledgement:
@@ -158,6 +165,7 @@ def _begin_again(case: Case) -> None:
     """A resolved event has come back: who was called then is not told again."""
     case.seen.clear()
     case.called.clear()
+    case.deliveries = {name: one for name, one in case.deliveries.items() if one.waits}
     case.acknowledged, case.acknowledged_by = None, ""
 
 
@@ -244,14 +252,34 @@ def acknowledge(
     return now - since
 
 
-def drop_untold(case: Case) -> list[str]:
-    """Forget what need not be told: a resolved case's, where it was never told at all."""
-    if case.is_open:
+def drop_untold(case: Case, wall: datetime) -> list[str]:
+    """Forget what need not be told any more; of which receivers.
+
+    A resolved case's, where it was never told at all: unless it was grave and is not long over.
+    """
+    peak = max((level for level in case.seen.values() if level is not None), default=Level.BLUE)
+    if case.is_open or (peak >= NEEDS_SOMEBODY and wall - case.written_at < OLD):
         return []
     untold = [name for name, one in case.deliveries.items() if one.waits and not one.ever_tried]
     for name in untold:
         del case.deliveries[name]
     return untold
+
+
+def is_forgotten(case: Case, now: datetime) -> bool:
+    """Whether a case is over and told, and has been for long."""
+    waits = any(one.waits for one in case.deliveries.values())
+    return not case.is_open and not waits and now - case.changed_at > FORGOTTEN_AFTER
+
+
+def ask_again(case: Case, alert_id: str, now: datetime) -> bool:
+    """Tell those that were given up, if an alert is a repeat of the case's latest."""
+    if alert_id != case.page.alert_id:
+        return False
+    given_up = [one for one in case.deliveries.values() if one.given_up == one.wanted != one.told]
+    for one in given_up:
+        one.given_up, one.waiting_since, one.attempts, one.try_at = "", now, 0, None
+    return bool(given_up)
 
 
 def waiting(cases: Iterable[Case], receiver: str) -> list[Case]:

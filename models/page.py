@@ -66,6 +66,11 @@ class Page(Contract):
         return STEPS[self.kind]
 
 
+def title_of(page: Page) -> str:
+    """A page's first words."""
+    return f"【{page.level_text}】{page.institution.name}·{page.topic.name} {page.step}"
+
+
 def page_of(alert: Alert) -> Page:
     """The page of an alert."""
     return Page(

@@ -47,14 +47,21 @@ def plan(
     quiet: Hours | None,
     now: datetime,
     wall: datetime,
+    updates_at_once: bool = False,
 ) -> Plan:
     """What a receiver is told now of the cases that wait for it; ``sent_at``: its last messages.
 
-    ``now`` is the pager's clock, ``wall`` the one by which people sleep.
+    With ``updates_at_once`` it is told at any hour how a case goes on that it knows. ``now`` is the
+    pager's clock, ``wall`` the one by which people sleep.
     """
     due = [case for case in waiting if _due(case.deliveries[receiver], now)]
     if quiet is not None:
-        due = [case for case in due if not (is_quiet(case) and quiet.end_after(wall))]
+        due = [
+            case
+            for case in due
+            if not (is_quiet(case) and quiet.end_after(wall))
+            or (updates_at_once and case.deliveries[receiver].told)
+        ]
     due.sort(key=lambda case: (-gravity(case), case.deliveries[receiver].waiting_since))
     held, fresh = _held_overnight(receiver, due, quiet)
     if len(held) <= 1:

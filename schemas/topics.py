@@ -163,8 +163,8 @@ RESPONSES = Topic(
     "responses",
     Response,
     "event_id",
-    ("people and systems that act",),
-    ("response",),
+    ("people and systems that act", "wanglou ack"),
+    ("response", "pager"),
     "An acknowledgement, or a measure taken.",
     retention=timedelta(days=365),
 )
