@@ -12,7 +12,7 @@ SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager
 
 .PHONY: demo test test-kafka chaos recovery backlog check bench install lock clean
 

@@ -1,4 +1,4 @@
-"""The cases of the partitions that this pager has; each change is recorded before it has effects."""
+"""The cases of the partitions that this pager has; a change is recorded before it has effects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Casebook:
         self._clock = clock
 
     async def open(self, partition: int) -> Desk:
-        """Claim a partition; its desk is the caller's to put into ``desks``. Raises ``StateError``."""
+        """Claim a partition; the caller puts its desk into ``desks``. Raises ``StateError``."""
         ledger = Ledger(self._broker, self._producer(), partition)
         cases = await ledger.open()
         for case in cases.values():

@@ -1,4 +1,4 @@
-"""Tells one receiver what waits for it. Each receiver has one, so that a slow one holds up no other.
+"""Tells one receiver what waits for it. Each receiver has one: a slow one holds up no other.
 
 Before a message goes out it is recorded that it may, and afterwards that it did. So after a crash
 in between it is known that the message may have arrived: it is sent again, and where the receiver
@@ -28,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 TOGETHER = 100
 """Most cases that are told in one request."""
-
-REMIND = timedelta(minutes=1)
-"""How often what a receiver forgets is told again: after a restart Alertmanager knows nothing."""
 
 LONGEST_REST = timedelta(seconds=1)
 """How long a courier sleeps without news: quiet hours end, and retries fall due."""
@@ -205,7 +202,8 @@ class Courier:
         """Tell what is open again, where a receiver would forget it. Nothing is recorded."""
         if not self._target.together:
             return
-        if self._reminded_at is not None and now - self._reminded_at < REMIND:
+        remind = timedelta(seconds=self._receiver.remind_seconds)
+        if self._reminded_at is not None and now - self._reminded_at < remind:
             return
         self._reminded_at = now
         open_cases = [

@@ -100,6 +100,9 @@ class Receiver(_Section):
     from_level: LevelName = Level.BLUE
     rate: Rate | None = None
     timeout_seconds: Annotated[float, Field(ge=0.1, le=120)] = 10.0
+    remind_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="How often Alertmanager, which forgets, is told of open cases again."
+    )
     give_up_minutes: Annotated[float, Field(gt=0, le=10_080)] = 60.0
 
     @field_validator("url", mode="before")
