@@ -29,8 +29,9 @@ from wanglou.agents.kafka import (
 )
 from wanglou.agents.kafka_security import client_security
 from wanglou.agents.pager_courier import Courier
+from wanglou.agents.pager_links import new_links
 from wanglou.agents.pager_metrics import PagerMetrics
-from wanglou.agents.pager_rules import PagerRules
+from wanglou.agents.pager_rules import PagerRules, load_pager_rules
 from wanglou.agents.pager_targets import Target, new_target
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.models.case import (
@@ -80,7 +81,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
         rules: PagerRules,
         metrics: PagerMetrics,
         clock: PagerClock,
-        link_of: Callable[[Case, str], str],
+        link_of: Callable[[Case], str],
     ) -> None:
         self._settings = settings
         self._rules = rules
@@ -369,6 +370,16 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             ]
             self._metrics.unacknowledged.labels(level.label).set(len(since))
             self._metrics.unacknowledged_oldest.labels(level.label).set(_earliest(since))
+
+
+def new_pager(settings: Settings, metrics: PagerMetrics, clock: PagerClock) -> Pager:
+    """A pager by its settings. Raises ``RulesError``."""
+    links = new_links(settings.pager)
+
+    def link_of(case: Case) -> str:
+        return links.link(case.page.event_id, case.page.alert_id) if links else ""
+
+    return Pager(settings, load_pager_rules(settings.pager.rules), metrics, clock, link_of)
 
 
 def _new_consumer(broker: BrokerSettings) -> AIOKafkaConsumer:

@@ -47,7 +47,7 @@ class Courier:
         casebook: Casebook,
         clock: PagerClock,
         metrics: PagerMetrics,
-        link_of: Callable[[Case, str], str],
+        link_of: Callable[[Case], str],
         put_aside: PutAside,
     ) -> None:
         self.name = name
@@ -124,7 +124,7 @@ class Courier:
             self._rules.template,
             case.page,
             link,
-            self._link_of(case, self.name) if case.needs_somebody else "",
+            self._link_of(case) if case.needs_somebody else "",
             "".join(f"【{note}】" for note in notes),
             MAX_BYTES[self._receiver.kind],
         )

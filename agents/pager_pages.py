@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 
 from aiohttp import web
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from wanglou.agents.pager_links import Links
 from wanglou.models.page import one_line
 
-SALT = "wanglou.acknowledge"
 MAX_NAME = 40
 
 PAGE = """\
@@ -29,26 +28,6 @@ HEADERS: Mapping[str, str] = {
 
 Acknowledge = Callable[[str, str, str], Awaitable[None]]
 """Writes an acknowledgement: event id, alert id, by whom."""
-
-
-class Links:
-    """Links to acknowledge a case: signed (HMAC-SHA-256), and good for some hours."""
-
-    def __init__(self, url: str, key: str, hours: float) -> None:
-        self._url = url.rstrip("/")
-        self._signer = URLSafeTimedSerializer(
-            key, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256}
-        )
-        self._seconds = hours * 3600
-
-    def link(self, event_id: str, alert_id: str) -> str:
-        """The link of an alert."""
-        return f"{self._url}/ack/{self._signer.dumps([event_id, alert_id])}"
-
-    def read(self, token: str) -> tuple[str, str]:
-        """Event and alert. Raises ``SignatureExpired`` and ``BadSignature``."""
-        event_id, alert_id = self._signer.loads(token, max_age=int(self._seconds))
-        return str(event_id), str(alert_id)
 
 
 class Pages:

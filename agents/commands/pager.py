@@ -14,13 +14,13 @@ from wanglou.agents import topic_admin
 from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.shared import broker_option, run, settings_with
 from wanglou.agents.kafka import TopicProblem, partition_counts
-from wanglou.agents.pager import Pager, wall_clock
+from wanglou.agents.pager import new_pager, wall_clock
+from wanglou.agents.pager_links import new_links
 from wanglou.agents.pager_metrics import PagerMetrics
-from wanglou.agents.pager_pages import Links, Pages
-from wanglou.agents.pager_rules import PagerRules, load_pager_rules
+from wanglou.agents.pager_pages import Pages
+from wanglou.agents.pager_rules import load_pager_rules
 from wanglou.agents.pager_targets import new_target
 from wanglou.agents.settings import Settings
-from wanglou.models.case import Case
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, RESPONSES
 
@@ -47,10 +47,10 @@ def pager(check: bool, port: int | None, broker: str | None) -> None:
         level=settings.worker.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    run(_run(settings, rules))
+    run(_run(settings))
 
 
-async def _run(settings: Settings, rules: PagerRules) -> None:
+async def _run(settings: Settings) -> None:
     counts = await partition_counts(settings.broker)
     needed = (ALERTS, RESPONSES, DEAD_LETTERS, PAGER_STATE)
     found = topic_admin.findings(counts, needed)
@@ -64,14 +64,7 @@ async def _run(settings: Settings, rules: PagerRules) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = PagerMetrics(registry)
-    own, links = settings.pager, None
-    if own.url is not None:
-        links = Links(own.url, own.load_link_key(), own.link_hours)
-
-    def link_of(case: Case, receiver: str) -> str:
-        return links.link(case.page.event_id, case.page.alert_id) if links else ""
-
-    pager = Pager(settings, rules, metrics, PagerClock(wall_clock, time.monotonic), link_of)
+    pager = new_pager(settings, metrics, PagerClock(wall_clock, time.monotonic))
 
     async def acknowledge(event_id: str, alert_id: str, by: str) -> None:
         await send_acknowledgement(pager.producer, event_id, alert_id, by)
@@ -80,11 +73,13 @@ async def _run(settings: Settings, rules: PagerRules) -> None:
         pager.measure()
         return registry
 
-    pages = Pages(links, acknowledge, pager.title_of, measured, lambda: pager.ready)
+    pages = Pages(
+        new_links(settings.pager), acknowledge, pager.title_of, measured, lambda: pager.ready
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pager.stop)
-    await pages.start(own.host, own.port)
+    await pages.start(settings.pager.host, settings.pager.port)
     try:
         await pager.run()
     finally:

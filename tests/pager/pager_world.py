@@ -10,7 +10,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -19,12 +18,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from prometheus_client import CollectorRegistry
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
 from wanglou.agents.kafka import Message, contract_in, read_to_end, send_all, start_producer
-from wanglou.agents.settings import BrokerSettings, TopicSettings
+from wanglou.agents.local_receiver import LocalReceiver
+from wanglou.agents.pager import Pager, new_pager, wall_clock
+from wanglou.agents.pager_metrics import PagerMetrics
+from wanglou.agents.settings import BrokerSettings, TopicSettings, load_settings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
+from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.base import Contract
 from wanglou.schemas.risk import Alert
 from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, RESPONSES, Topic
@@ -34,6 +38,7 @@ C = TypeVar("C", bound=Contract)
 SESSION_SECONDS = 2.0
 READY_SECONDS = 60.0
 DECIDED = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+SECRET = "a-secret-part-of-the-url"
 TOPICS = (ALERTS, RESPONSES, DEAD_LETTERS, PAGER_STATE)
 
 
@@ -199,3 +204,51 @@ async def until(look: Callable[[], T | Awaitable[T]], what: str, seconds: float 
             return found
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
         await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def pager_here(
+    one: World, rules: Mapping[str, Any], clock: PagerClock | None = None, **own: Any
+) -> AsyncIterator[Running]:
+    """A pager in this process, which is faster than one of its own."""
+    path = one.folder / "pager.yaml"
+    path.write_text(yaml.safe_dump(dict(rules), allow_unicode=True), encoding="utf-8")
+    settings = load_settings(broker=one.broker, pager={"rules": path, **own})
+    metrics = PagerMetrics(CollectorRegistry())
+    pager = new_pager(settings, metrics, clock or PagerClock(wall_clock, time.monotonic))
+    task = asyncio.create_task(pager.run())
+    try:
+        await until(lambda: pager.ready or task.done(), "the pager")
+        yield Running(pager, metrics.registry)
+    finally:
+        pager.stop()
+        await task
+
+
+class Running:
+    """A pager that runs, and its figures."""
+
+    def __init__(self, pager: Pager, registry: CollectorRegistry) -> None:
+        self.pager = pager
+        self._registry = registry
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a metric, 0 if there is none yet."""
+        self.pager.measure()
+        return self._registry.get_sample_value(name, labels) or 0.0
+
+
+def webhook(receiver: LocalReceiver, monkeypatch: Any, name: str = "HOOK", **fields: Any) -> Any:
+    """The rules of a webhook, whose URL stands in the environment."""
+    monkeypatch.setenv(f"{name}_URL", f"{receiver.url}/{SECRET}")
+    return {"kind": "webhook", "url": {"env": f"{name}_URL"}, **fields}
+
+
+def rules_of(receivers: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """Rules by which everybody is told of every case."""
+    return {
+        "link": "http://127.0.0.1/{event_id}",
+        "receivers": dict(receivers),
+        "always": list(receivers),
+        **fields,
+    }
