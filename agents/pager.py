@@ -134,7 +134,8 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
         stopped: asyncio.Task[Any] = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)
-            await self._drain(work[: len(self._couriers)])
+            self._stopping.set()
+            await self._drain(work[: len(self._couriers) + 1])
             for task in work:
                 if task.done() and not task.cancelled():
                     task.result()
@@ -148,11 +149,12 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
                 await target.close()
             await self.producer.stop()
 
-    async def _drain(self, couriers: Sequence[asyncio.Task[None]]) -> None:
+    async def _drain(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Let couriers and reading end: a reader cancelled in a fetch would not leave its group."""
         for courier in self._couriers:
             courier.stopping = True
         self.casebook.wake()
-        await asyncio.wait(couriers, timeout=self._settings.pager.drain_seconds)
+        await asyncio.wait(tasks, timeout=self._settings.pager.drain_seconds)
 
     async def on_partitions_revoked(self, revoked: Iterable[Place]) -> None:
         """Another pager may get them; what is being sent now it knows as begun."""
@@ -186,7 +188,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             self.casebook.desks[partition] = desk
 
     async def _read(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             await self._open_desks()
             batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
             await self._open_desks()

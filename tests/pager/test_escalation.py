@@ -50,7 +50,8 @@ async def test_the_next_is_called_and_again_until_somebody_acknowledges(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world(tmp_path) as one, LocalReceiver() as phone:
-        async with pager_here(one, on_call(phone, monkeypatch)) as running:
+        rules = on_call(phone, monkeypatch)
+        async with pager_here(one, rules) as running:
             await one.send(alert(level="orange"))
             await until(lambda: len(called(phone)) >= 3, "three calls")
             assert called(phone)[:3] == ["zhang", "li", "zhang"]
