@@ -1,5 +1,6 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
+# make ops     a night on call, with Prometheus and Alertmanager
 # make install only the virtual environment
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
@@ -14,10 +15,13 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager
 
-.PHONY: demo test test-kafka chaos recovery backlog check bench install lock clean
+.PHONY: demo ops test test-kafka chaos recovery backlog check bench install lock clean
 
 demo: install
 	$(BIN)/wanglou demo
+
+ops: install
+	$(BIN)/wanglou ops
 
 test: install
 	$(BIN)/pytest

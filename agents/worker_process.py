@@ -41,8 +41,9 @@ class WorkerProcess:
         folder: Path | None = None,
         program: Sequence[str] = COMMAND_LINE,
         command: Literal["worker", "pager"] = "worker",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = log
         line = [sys.executable, *program, command, "--broker", broker, "--port", str(self.port)]
         if agents:

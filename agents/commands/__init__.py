@@ -11,6 +11,7 @@ from wanglou.agents.commands.demo import demo
 from wanglou.agents.commands.dlq import dlq
 from wanglou.agents.commands.evaluate import evaluate
 from wanglou.agents.commands.explain import explain
+from wanglou.agents.commands.ops import ops
 from wanglou.agents.commands.pager import pager
 from wanglou.agents.commands.replay import replay
 from wanglou.agents.commands.scenario import scenario
@@ -32,7 +33,7 @@ def main() -> None:
     New here?            wanglou demo
     Without Kafka:       wanglou score, wanglou backtest, wanglou scenario
     With your Kafka:     wanglou topics create, then wanglou worker
-    People on call:      wanglou pager, wanglou ack
+    People on call:      wanglou pager, wanglou ack, wanglou ops
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
     The model:           wanglou evaluate, wanglou train
@@ -51,6 +52,7 @@ for command in (
     worker,
     pager,
     ack,
+    ops,
     topics,
     replay,
     watch,
