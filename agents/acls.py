@@ -105,7 +105,7 @@ COMMANDS: Mapping[str, tuple[Grant, ...]] = {
     "ack": (*_on("READ", [ALERTS]), *_on("WRITE", [RESPONSES])),
     "dlq list": _LETTERS,
     "dlq show": _LETTERS,
-    "dlq replay": (*_LETTERS, *_on("WRITE", _SOURCES)),
+    "dlq replay": (*_LETTERS, *_on("WRITE", (*_SOURCES, ALERTS))),
 }
 """What each command needs; ``worker`` needs what its agents need."""
 

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import yaml
@@ -168,14 +169,15 @@ class Ops:
         playing = asyncio.create_task(self._replay(broker))
         try:
             shown, ended = 0, float("inf")
-            while time.monotonic() < ended and not (playing.done() and all(self.seen.values())):
+            while time.monotonic() < ended and not all(self.seen.values()):
                 for told in phones.told[shown:]:
                     shown += 1
                     await self._show(told)
                 if playing.done() and ended == float("inf"):
                     ended = time.monotonic() + END_SECONDS
                 await asyncio.sleep(POLL_SECONDS)
-            await playing
+            if playing.done():
+                await playing
         finally:
             playing.cancel()
 
@@ -192,10 +194,8 @@ class Ops:
         who = told.path.strip("/")
         if who not in PEOPLE:
             for one in told.body["alerts"]:
-                word = "firing" if one["status"] == "firing" else "resolved"
-                self._tell("Alertmanager", f"{word:<9}{one['annotations'].get('title', '')}")
-            if told.body["status"] == "resolved":
-                self.seen["resolve"] = True
+                if one["labels"]["alertname"] == "WanglouCase":
+                    self._tell_alert(one)
             return
         text = told.body["text"]
         self._tell(PEOPLE[who], text)
@@ -205,6 +205,14 @@ class Ops:
         link = LINK.search(text)
         if who == ANSWERS and link is not None:
             await self._acknowledge(link[0])
+
+    def _tell_alert(self, alert: dict[str, Any]) -> None:
+        """One of Alertmanager's: a level of a case, that fires or is over."""
+        name = f"{alert['labels']['event_id']} {alert['labels']['level']}"
+        title = alert["annotations"]["title"]
+        self._tell("Alertmanager", f"{alert['status']:<9} {name}: {title}")
+        if title.startswith("【已解除】"):
+            self.seen["resolve"] = True
 
     async def _acknowledge(self, link: str) -> None:
         async with aiohttp.ClientSession() as session:

@@ -116,7 +116,8 @@ class Courier:
 
     def _notice(self, case: Case) -> Notice:
         delivery = case.deliveries[self.name]
-        notes = [f"第 {delivery.call} 次呼叫"] if delivery.call > 1 else []
+        calls = delivery.call > 1 and case.needs_somebody
+        notes = [f"第 {delivery.call} 次呼叫"] if calls else []
         if delivery.trying == delivery.wanted and not self._target.knows_repeats:
             notes.append("可能重复")
         link = self._rules.link_of(case.page.event_id, case.page.alert_id)
