@@ -21,7 +21,7 @@ def chat(receiver: LocalReceiver, monkeypatch: Any) -> Any:
 
 
 async def killed_at(step: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder.mkdir()
+    await asyncio.to_thread(folder.mkdir)
     async with world(folder, partitions=1) as one, LocalReceiver() as hook:
         name = step.upper().replace("-", "_")
         rules = rules_of({"hook": webhook(hook, monkeypatch, name)})
