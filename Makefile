@@ -1,21 +1,27 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make ops     a night on call, with Prometheus and Alertmanager
+# make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
+# make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
 # make backlog     memory before a million waiting mentions
+# make upgrade [OLD=REVISION]  two releases side by side, and back (deploy/upgrade.md)
 # make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 FAULTS ?= 100
 SEED ?= 1
+OLD ?= HEAD
+STRIMZI := deploy/kubernetes/strimzi
+PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
 
-.PHONY: demo ops test test-kafka chaos recovery backlog check bench install lock clean
+.PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi bench report tune install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -38,16 +44,42 @@ recovery: install
 backlog: install
 	$(BIN)/python tests/kafka/backlog.py
 
+upgrade: install
+	$(BIN)/python tests/kafka/upgrade.py --old $(OLD)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/wanglou schema export schemas/generated --check
 	$(BIN)/python deploy/demo/generate.py --check
+	$(BIN)/python deploy/grafana/generate.py --check
+	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi | diff $(STRIMZI)/topics.yaml -
+	$(BIN)/wanglou topics acls --format strimzi | diff $(STRIMZI)/users.yaml -
+
+strimzi: install
+	$(PRODUCTION) $(BIN)/wanglou topics list --format strimzi > $(STRIMZI)/topics.yaml
+	$(BIN)/wanglou topics acls --format strimzi > $(STRIMZI)/users.yaml
 
 bench: install
 	$(BIN)/python tests/bench_model.py
 	$(BIN)/python tests/kafka/bench_state.py
+
+# Prometheus and Alertmanager, which tests run; without them those tests skip. Never starts a service.
+tools:
+	@if command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null; then echo "tools: all there"; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		printf '#!/bin/sh\nexit 101\n' > /tmp/wanglou-policy-rc.d; chmod +x /tmp/wanglou-policy-rc.d; \
+		[ -e /usr/sbin/policy-rc.d ] || { cp /tmp/wanglou-policy-rc.d /usr/sbin/policy-rc.d; made=1; }; \
+		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager; \
+		[ -z "$$made" ] || rm /usr/sbin/policy-rc.d; \
+	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download into PATH"; fi
+
+tune: install
+	$(BIN)/python tests/tune.py
+
+report: install
+	$(BIN)/python tests/report.py
 
 install: $(VENV)/linked
 

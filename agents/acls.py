@@ -120,6 +120,7 @@ def principals() -> dict[str, tuple[Grant, ...]]:
         "collector": COMMANDS["replay"],
         "operator": tuple(sorted(operator)),
         "consumer": tuple(sorted({groups, *_BOARD})),
+        "scaler": (ALL_TOPICS, Grant("group", APP_ID, "DESCRIBE")),
     }
 
 

@@ -38,6 +38,7 @@ from wanglou.agents.step4_risk import Risk
 from wanglou.agents.stuck import StuckDetector
 from wanglou.agents.window import follow_last_agent
 from wanglou.models.order import Position
+from wanglou.models.rules import Rules
 from wanglou.schemas.topics import RAW, Topic
 
 logger = logging.getLogger(__name__)
@@ -218,16 +219,22 @@ class WorkerApp:
         for loop in self._loops:
             loop.gate.open()
 
-    def _measure_lag(self) -> None:
-        consumer = self.faust.consumer
+    def _measure(self) -> None:
+        """What the metrics tell of partitions, as it is now."""
+        self._metrics.forget_partitions()
         for stage in self._stages:
-            for tp in consumer.assignment():
-                if tp.topic == stage.source.name:
-                    end = consumer.highwater(tp)
-                    done = consumer._committed_offset.get(tp)  # type: ignore[attr-defined]
-                    if end is not None:
-                        lag = self._metrics.lag.labels(stage.name, str(tp.partition))
-                        lag.set(max(0, end - (done or 0)))
+            assigned = self._assignment.of(stage.source.name)
+            stage.measure(assigned)
+            for number in assigned:
+                self._measure_lag(stage, TP(stage.source.name, number))
+
+    def _measure_lag(self, stage: AnyStage, place: TP) -> None:
+        consumer = self.faust.consumer
+        end = consumer.highwater(place)
+        done = consumer._committed_offset.get(place)  # type: ignore[attr-defined]
+        if end is not None:
+            lag = self._metrics.lag.labels(stage.name, str(place.partition))
+            lag.set(max(0, end - max(0, done or 0)))
 
     def _is_ready(self) -> bool:
         app = self.faust
@@ -236,7 +243,7 @@ class WorkerApp:
     def _add_pages(self) -> None:
         @self.faust.page("/metrics")
         async def metrics(view: View, request: Request) -> Response:
-            self._measure_lag()
+            self._measure()
             body = generate_latest(self._metrics.registry)
             return view.bytes(body, content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
@@ -253,13 +260,17 @@ class WorkerApp:
 
 
 def new_stages(
-    settings: Settings, names: Iterable[str], metrics: Metrics, counts: Mapping[str, int]
+    settings: Settings,
+    rules: Rules,
+    names: Iterable[str],
+    metrics: Metrics,
+    counts: Mapping[str, int],
 ) -> list[AnyStage]:
     """The stages of these names, in the order in which data flows.
 
     ``counts`` are the partitions of all topics, by name.
     """
-    rules, chosen = settings.load_rules(), set(names)
+    chosen = set(names)
     return [
         stage(settings, rules, metrics, counts) for name, stage in STAGES.items() if name in chosen
     ]

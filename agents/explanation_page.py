@@ -36,7 +36,10 @@ def page(explanation: Explanation, levels: LevelParameters) -> RenderableType:
     alert, assessment = explanation.alert, explanation.recomputed
     return Group(
         Text(alert.title, colour(alert.level)),
-        Text(f"{clock(alert.decided_at)}  预警 {alert.id}  事件 {alert.event_id}"),
+        Text(
+            f"{clock(alert.decided_at)}  预警 {alert.id}  事件 {alert.event_id}"
+            f"  规则 {alert.rules_version or '—'}"
+        ),
         _terms(assessment),
         _formula(assessment),
         _thresholds(levels),

@@ -22,7 +22,7 @@ from wanglou.agents.dead_letter_limit import Outcome
 from wanglou.agents.gate import Gate
 from wanglou.agents.kafka import send_all
 from wanglou.agents.membership import Membership
-from wanglou.agents.record import Emission, Record, Rejected
+from wanglou.agents.record import Emission, Record, Rejected, about
 from wanglou.agents.stage import Stage
 from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.dead_letter import Reason
@@ -247,7 +247,9 @@ class StageLoop:
         await self._put_aside(letters)
         limit.commit(judged)
         lost = {id(message) for message, _ in refused}
-        self._count([one for one in emissions + letters if id(one.message) not in lost])
+        sent = [one for one in emissions + letters if id(one.message) not in lost]
+        self._count(sent)
+        self._log(records, sent)
 
     async def _put_aside(self, letters: list[Emission]) -> None:
         refused = await send_all(
@@ -279,6 +281,18 @@ class StageLoop:
             if emission.received_at is not None:
                 seconds = (now - emission.received_at).total_seconds()
                 self._metrics.alert_latency.observe(seconds)
+
+    def _log(self, records: list[Record], emissions: list[Emission]) -> None:
+        """Each dead letter; at debug each record too, with where what came of it has gone."""
+        agent, topics = self._stage.name, defaultdict[str, list[str]](list)
+        for one in emissions:
+            topics[one.record.id].append(one.message.topic)
+            if one.rejected is not None:
+                reason = one.rejected.reason.value
+                logger.warning("dead letter", extra={**about(agent, one.record), "reason": reason})
+        if logger.isEnabledFor(logging.DEBUG):
+            for record in records:
+                logger.debug("done", extra={**about(agent, record), "to": topics[record.id]})
 
     def _count_retries(self, count: int) -> None:
         self._metrics.send_retries.labels(self._stage.name).inc(count)

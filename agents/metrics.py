@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from wanglou.schemas.dead_letter import Reason
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -94,6 +98,11 @@ class Metrics:
             ["agent", "partition"],
             registry=registry,
         )
+        self.state_limit = Gauge(
+            "wanglou_state_limit_entries",
+            "Entries of a partition's state that the worker was planned for.",
+            registry=registry,
+        )
         self.waiting = Gauge(
             "wanglou_waiting_messages",
             "Messages of a partition that an agent has read and that wait for their turn.",
@@ -130,7 +139,47 @@ class Metrics:
         )
         self.open_events = Gauge(
             "wanglou_open_events",
-            "Open events by level, on the partitions of this worker.",
-            ["level"],
+            "Open events by level and risk topic, on the partitions of this worker.",
+            ["level", "topic"],
             registry=registry,
         )
+        self.institution_risk = Gauge(
+            "wanglou_institution_risk",
+            "Highest risk (0 to 100) of an institution's open events on this worker; 0 without.",
+            ["institution"],
+            registry=registry,
+        )
+        self.institution_mentions = Counter(
+            "wanglou_institution_mentions_total",
+            "Mentions counted in an institution's events, by whether they speak ill of it.",
+            ["institution", "negative"],
+            registry=registry,
+        )
+        self.topic_mentions = Counter(
+            "wanglou_topic_mentions_total",
+            "Mentions counted in events, by risk topic.",
+            ["topic"],
+            registry=registry,
+        )
+        self.build_info = Gauge(
+            "wanglou_build_info",
+            "Version of the program and of its rules; the value is always 1.",
+            ["version", "rules"],
+            registry=registry,
+        )
+
+    def begin(self, agent: str, outcomes: Iterable[str], topics: Iterable[str]) -> None:
+        """Show an agent's counters from 0 on: a rate does not see how a series begins."""
+        for counter in (self.messages_in, self.restores, self.send_retries):
+            counter.labels(agent)
+        for outcome in outcomes:
+            self.outcomes.labels(agent, outcome)
+        for reason in Reason:
+            self.dead_letters.labels(agent, reason.value)
+        for topic in topics:
+            self.messages_out.labels(agent, topic)
+
+    def forget_partitions(self) -> None:
+        """Drop what was measured of partitions, which may be another worker's by now."""
+        for gauge in (self.lag, self.state_entries, self.waiting, self.watermark):
+            gauge.clear()

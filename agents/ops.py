@@ -97,6 +97,7 @@ class Ops:
         """The deployed configuration, with a receiver that shows what it gets, and no patience."""
         path = DEPLOY / "alertmanager" / "alertmanager.yml"
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content["templates"] = [str(path.parent / "*.tmpl")]
         for route in (content["route"], *content["route"]["routes"]):
             route.update(group_wait="0s", group_interval="1s")
         for receiver in content["receivers"]:

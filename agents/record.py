@@ -12,6 +12,7 @@ from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import TYPE_HEADER, Headers
 from wanglou.schemas.control import ORDER_HEADER
 from wanglou.schemas.dead_letter import Reason
+from wanglou.schemas.topics import RAW
 
 C = TypeVar("C", bound=Contract)
 
@@ -35,6 +36,23 @@ class Record:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     @property
+    def mention(self) -> str | None:
+        """partition/offset in the raw topic, the same for all that comes of a raw mention.
+
+        None for what has no place in the order.
+
+        >>> raw = Record(RAW.name, 3, 17, datetime.now(UTC), None, None)
+        >>> later = Record("…", 0, 5, datetime.now(UTC), None, None, (), Position(0, 3, 17, 1))
+        >>> raw.mention, later.mention
+        ('3/17', '3/17')
+        """
+        if self.topic == RAW.name:
+            return f"{self.partition}/{self.offset}"
+        if self.position > BEGINNING:
+            return f"{self.position.partition}/{self.position.offset}"
+        return None
+
+    @property
     def type(self) -> str | None:
         """Its CloudEvents type, if it tells."""
         value = self.header(TYPE_HEADER)
@@ -43,6 +61,11 @@ class Record:
     def header(self, name: str) -> bytes | None:
         """The value of a header, None if it is not there."""
         return next((value for header, value in self.headers if header == name), None)
+
+
+def about(agent: str, record: Record) -> dict[str, str | None]:
+    """What a log line says of a record: who has it, where it stands, and which mention it is."""
+    return {"agent": agent, "record": record.id, "mention": record.mention}
 
 
 class Rejected(Exception):

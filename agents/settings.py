@@ -41,6 +41,9 @@ DEFAULT_FILES = ("wanglou.toml", "wanglou.yaml")
 DEPLOY = Path(str(files("wanglou.deploy")))
 WEIGHTS = Path(str(files("wanglou.models"))) / "weights"
 MAX_PORT = 65535
+LogFormat = Literal["auto", "json", "console"]
+"""How log lines are written."""
+
 _ADDRESS = re.compile(r"[A-Za-z0-9.\-\[\]:]+:([0-9]{1,5})")
 
 EMPTY_KEY = "is empty: give a long random key, or leave the setting out"
@@ -240,10 +243,20 @@ class WorkerSettings(_Section):
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
         20.0, description="How long batches in work may take to end after SIGTERM."
     )
+    state_entries: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = Field(
+        250_000,
+        description="Entries of a partition's state that the memory is planned for; near it an "
+        "alert comes, nothing is dropped.",
+    )
     idle_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
         1.0, description="A raw partition silent for this long no longer holds up the others."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="SIGUSR2 switches a running worker to debug, and back."
+    )
+    log_format: LogFormat = Field(
+        "auto", description="auto is console where stderr is a terminal, else json."
+    )
 
 
 class PagerSettings(_Section):

@@ -7,8 +7,9 @@ for the broker, write state, wait for the broker, acknowledge the source.
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heapreplace
@@ -22,7 +23,7 @@ from wanglou.agents.dead_letter_limit import DeadLetterLimit, DeadLetterLimits
 from wanglou.agents.kafka import Message
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.reading import MergeReader, RawReader, Reader
-from wanglou.agents.record import Emission, Record, Rejected, order_header, time_at
+from wanglou.agents.record import Emission, Record, Rejected, about, order_header, time_at
 from wanglou.agents.window import Window
 from wanglou.models.order import BEGINNING, Mark, Position
 from wanglou.models.state import KeyedState
@@ -44,6 +45,9 @@ S = TypeVar("S")
 V = TypeVar("V")
 
 Act = Callable[[], list[Emission]]
+
+COMMON_OUTCOMES = ("read-before", "dead-letter")
+"""What may become of a record at every agent."""
 
 
 @dataclass(slots=True)
@@ -79,6 +83,8 @@ class Stage(ABC, Generic[S, V]):
     state_topic: ClassVar[Topic]
     follows: ClassVar[tuple[Topic, ...]] = ()
     """State topics of other agents whose marks it reads."""
+    outcomes: ClassVar[tuple[str, ...]] = ()
+    """What may become of a record or mention, beside what may at every agent."""
 
     def __init__(
         self,
@@ -101,6 +107,8 @@ class Stage(ABC, Generic[S, V]):
         self._counts = counts
         self._partitions: dict[int, Partition[S, V]] = {}
         self._restoring: set[int] = set()
+        topics = [topic.name for topic in self.writes if topic is not self.source]
+        metrics.begin(self.name, (*self.outcomes, *COMMON_OUTCOMES), topics)
 
     @abstractmethod
     def new_state(self) -> KeyedState[V]:
@@ -121,9 +129,9 @@ class Stage(ABC, Generic[S, V]):
         """
         return []
 
-    def steps(self) -> Iterable[S]:
-        """The steps of all partitions held."""
-        return [partition.step for partition in self._partitions.values()]
+    def steps(self, assigned: Collection[int]) -> Iterable[S]:
+        """The steps of the partitions held that are among those assigned."""
+        return [one.step for number, one in self._partitions.items() if number in assigned]
 
     def step_of(self, record: Record) -> S:
         """The step over the state of a record's partition."""
@@ -264,15 +272,18 @@ class Stage(ABC, Generic[S, V]):
             if mark != partition.written:
                 messages.append(self._changelog.mark(number, mark, self.limit.history(number)))
                 partition.written = mark
-            self._measure(number, partition)
         return messages
 
-    def _measure(self, number: int, partition: Partition[S, V]) -> None:
-        labels = (self.name, str(number))
-        self.metrics.state_entries.labels(*labels).set(len(partition.state))
-        self.metrics.waiting.labels(*labels).set(partition.reader.waiting())
-        time = partition.reader.frontier.time
-        self.metrics.watermark.labels(*labels).set(max(0, time) / 1000)
+    def measure(self, assigned: Collection[int]) -> None:
+        """Tell the metrics how the partitions stand; ``assigned`` are those of this worker."""
+        for number, partition in self._partitions.items():
+            if number not in assigned:  # given away, and no batch came since
+                continue
+            labels = (self.name, str(number))
+            self.metrics.state_entries.labels(*labels).set(len(partition.state))
+            self.metrics.waiting.labels(*labels).set(partition.reader.waiting())
+            if (frontier := partition.reader.frontier) > BEGINNING:
+                self.metrics.watermark.labels(*labels).set(frontier.time / 1000)
 
     def acknowledged(self) -> None:
         """Called when the effects of what was processed have been acknowledged."""
@@ -286,8 +297,6 @@ class Stage(ABC, Generic[S, V]):
         kept = set(partitions)
         for number in [one for one in self._partitions if one not in kept]:
             del self._partitions[number]
-            for gauge in (self.metrics.state_entries, self.metrics.waiting, self.metrics.watermark):
-                gauge.remove(self.name, str(number))
 
     def held(self) -> set[int]:
         """The partitions of which nothing more should be read for now."""
@@ -372,7 +381,8 @@ class Stage(ABC, Generic[S, V]):
         except ValidationError as error:
             return [self.dead_letter(record, Rejected(Reason.of(error), describe(error)))]
         except Exception as error:
-            logger.exception("agent %s failed on %s", self.name, record.id)
+            stack = "".join(traceback.format_tb(error.__traceback__))  # its message may quote one
+            logger.error("%s\n%s", type(error).__name__, stack, extra=about(self.name, record))
             failed = Rejected(Reason.FAILED, f"{type(error).__name__}: {error}")
             return [self.dead_letter(record, failed)]
 

@@ -26,6 +26,7 @@ class Intake(RecordStage[IntakeStep, Thread]):
     writes = (RAW, ACCEPTED, DEAD_LETTERS)
     state_topic = INTAKE_STATE
     follows = (RISK_STATE,)
+    outcomes = ("accepted", "irrelevant")
 
     def __init__(
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]

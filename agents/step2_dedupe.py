@@ -13,7 +13,7 @@ from wanglou.models.dedupe import DedupeStep, Seen
 from wanglou.models.rules import Rules
 from wanglou.models.state import KeyedState
 from wanglou.schemas.control import AGAIN_HEADER
-from wanglou.schemas.mention import Mention
+from wanglou.schemas.mention import DedupeKind, Mention
 from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, DEDUPE_STATE, DEDUPED, RAW
 
 
@@ -26,6 +26,7 @@ class Dedupe(RecordStage[DedupeStep, Seen]):
     output = DEDUPED
     writes = (DEDUPED, DEAD_LETTERS)
     state_topic = DEDUPE_STATE
+    outcomes = ("repeat", *DedupeKind)
 
     def __init__(
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]

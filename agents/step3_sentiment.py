@@ -16,7 +16,7 @@ from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
 from wanglou.models.state import MINUTES_PER_HOUR, KeyedState
-from wanglou.schemas.mention import DedupedMention, ScoredMention
+from wanglou.schemas.mention import DedupedMention, Polarity, ScoredMention
 from wanglou.schemas.topics import ACCEPTED, DEAD_LETTERS, DEDUPED, SCORED, SENTIMENT_STATE
 
 
@@ -46,6 +46,7 @@ class Sentiment(Stage[None, None]):
     output = SCORED
     writes = (SCORED, DEAD_LETTERS)
     state_topic = SENTIMENT_STATE
+    outcomes = tuple(Polarity)
 
     def __init__(
         self, settings: Settings, rules: Rules, metrics: Metrics, counts: Mapping[str, int]

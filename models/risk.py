@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
@@ -15,7 +14,7 @@ from wanglou.models.regulator import Regulator
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Severity, Taxonomy
-from wanglou.models.watchlist import Watchlist
+from wanglou.models.watchlist import Institution, Watchlist
 from wanglou.schemas.base import minute_of, time_of
 from wanglou.schemas.mention import ScoredMention
 from wanglou.schemas.risk import (
@@ -39,6 +38,16 @@ class Decision:
     alerts: tuple[Alert, ...] = ()
     events: tuple[Event, ...] = ()
     late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """An event with a level, and its risk at the close of the last minute."""
+
+    institution: str
+    topic: str
+    level: Level
+    risk: float
 
 
 def alert_id(event_id: str, sequence: int, minute: int, kind: AlertKind) -> str:
@@ -77,6 +86,15 @@ def alert_title(
     return f"【{after.chinese}】{institution}:{topic},{step},风险值 {risk:.1f}"
 
 
+def in_force(
+    severity: Severity, institution: Institution | None, parameters: RiskParameters
+) -> Severity:
+    """A topic's severity for an institution, by its size if the watch list tells it."""
+    if institution is None or institution.size is None:
+        return severity
+    return severity.times(parameters.sizes[institution.size])
+
+
 class RiskStep:
     """Risk for one partition of the scored topic.
 
@@ -93,18 +111,44 @@ class RiskStep:
         playbooks: Playbooks,
         regulator: Regulator,
         state: KeyedState[EventState],
+        rules_version: str,
     ) -> None:
         self._watchlist = watchlist
         self._taxonomy = taxonomy
         self._parameters = parameters
         self._playbooks = playbooks
         self._regulator = regulator
+        self._rules_version = rules_version
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
+        self._risks: dict[str, float] = {}
+        """Of open events, at the last close."""
 
-    def open_levels(self) -> Iterable[Level]:
-        """The level of each open event."""
-        return [event.levels.level for _, event in self._state.items() if event.levels.level]
+    def open_events(self) -> list[OpenEvent]:
+        """All events with a level."""
+        return [
+            OpenEvent(*self._parts(key), event.levels.level, self._risk(key, event))
+            for key, event in self._state.items()
+            if event.levels.level is not None
+        ]
+
+    def _risk(self, key: str, event: EventState) -> float:
+        """As last assessed; after a restart with the mentions that were folded in since."""
+        if key not in self._risks:
+            severity = self._severity(key)
+            minute = event.assessed_through
+            self._risks[key] = assess(event, minute, severity, self._parameters).risk
+        return self._risks[key]
+
+    def _parts(self, key: str) -> tuple[str, str]:
+        """Institution and risk topic of an event."""
+        institution, _, topic = key.rpartition(".")
+        return institution, topic
+
+    def _severity(self, key: str) -> Severity:
+        institution, topic = self._parts(key)
+        severity = self._taxonomy.topic(topic).severity
+        return in_force(severity, self._watchlist.find(institution), self._parameters)
 
     def process(self, mention: ScoredMention, *, position: Position) -> Decision:
         """Fold a mention in; if it moves the clock, first close the minutes before it."""
@@ -140,6 +184,10 @@ class RiskStep:
             # Before a restart the event may have come further than the clock that was kept.
             assessment, raised = self._assess(key, event, max(closed, applied.minute), end)
             alerts.extend(raised)
+            if assessment is not None:
+                self._risks[key] = assessment.risk
+            if event.levels.level is None:
+                self._risks.pop(key, None)
             if assessment is not None and (raised or event.levels.level is not None):
                 events.append(self._event(key, event, assessment))
             self._state.put(key, event, position=position, minute=event.last_minute)
@@ -165,7 +213,7 @@ class RiskStep:
         A mention that came for a minute that had been closed lets the last of these be assessed
         again.
         """
-        severity = self._taxonomy.topic(key.rpartition(".")[2]).severity
+        severity = self._severity(key)
         assessment, alerts = None, []
         minute = closed - event.behind
         while minute < end:
@@ -191,7 +239,7 @@ class RiskStep:
         return may_reach(lowest, event, minute, severity, self._parameters)
 
     def _subjects(self, key: str) -> tuple[Subject, Subject]:
-        institution, _, topic = key.rpartition(".")
+        institution, topic = self._parts(key)
         return (
             Subject(id=institution, name=self._watchlist.name_of(institution)),
             Subject(id=topic, name=self._taxonomy.topic(topic).name),
@@ -228,6 +276,7 @@ class RiskStep:
             goal=self._playbooks.goal(topic_id, after),
             measures=self._playbooks.measures(topic_id, after, decided_at),
             reports=self._regulator.reports(topic_id, before, after, decided_at),
+            rules_version=self._rules_version,
         )
 
     def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:

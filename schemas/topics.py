@@ -25,8 +25,8 @@ MIN_COMPACTION_LAG = timedelta(hours=1)
 
 COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024
 COMPACTED_SEGMENT_AGE = timedelta(hours=6)
-"""A segment that is being written is never compacted. Kafka's defaults, 1 GiB and a week, would make
-whoever reads a state back read all that was ever written in that time."""
+"""A segment that is being written is never compacted. With Kafka's defaults, 1 GiB and a week,
+whoever reads a state back would read all that was written in that time."""
 
 DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024
 DEAD_LETTER_MAX_MESSAGE_BYTES = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ import click
 from rich.table import Column, Table
 
 from wanglou.agents import acls as access_lists
-from wanglou.agents import topic_admin
+from wanglou.agents import strimzi, topic_admin
 from wanglou.agents.commands.shared import broker_option, console, run, settings_with
 from wanglou.agents.kafka import TopicProblem, partition_counts
 from wanglou.schemas.topics import TOPICS
@@ -43,9 +43,27 @@ def check(broker: str | None) -> None:
     click.echo(f"all {len(TOPICS)} topics fit")
 
 
+cluster_option = click.option(
+    "--cluster", default="wanglou", show_default=True, help="Name of the cluster in Strimzi."
+)
+
+
 @topics.command("list")
-def list_topics() -> None:
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["text", "strimzi"]),
+    default="text",
+    show_default=True,
+    help="A table, or Strimzi's KafkaTopics with the partitions and replicas of the settings.",
+)
+@cluster_option
+def list_topics(layout: str, cluster: str) -> None:
     """Show the definition of every topic: needs no broker."""
+    if layout == "strimzi":
+        resources = strimzi.topics(cluster, settings_with().topics)
+        click.echo(strimzi.as_yaml(resources), nl=False)
+        return
     others = ("key", "kept", "written by", "read by", "what")
     table = Table(Column("topic", no_wrap=True), *(Column(one, overflow="fold") for one in others))
     for topic in TOPICS:
@@ -67,17 +85,18 @@ def list_topics() -> None:
     "--principal-prefix",
     default="User:wanglou-",
     show_default=True,
-    help="Comes before agent, collector, operator and consumer.",
+    help="Comes before agent, collector, operator, consumer and scaler.",
 )
 @click.option(
     "--format",
     "layout",
-    type=click.Choice(["text", "kafka", "json"]),
+    type=click.Choice(["text", "kafka", "json", "strimzi"]),
     default="text",
     show_default=True,
-    help="A table, commands for Kafka's kafka-acls.sh, or ACL bindings.",
+    help="A table, commands for Kafka's kafka-acls.sh, ACL bindings, or Strimzi's KafkaUsers.",
 )
-def acls(principal_prefix: str, layout: str) -> None:
+@cluster_option
+def acls(principal_prefix: str, layout: str, cluster: str) -> None:
     """Show the least access that each principal needs.
 
     Needs no broker.
@@ -87,6 +106,7 @@ def acls(principal_prefix: str, layout: str) -> None:
     operator    wanglou topics, watch and dlq
     consumer    reads events and alerts, in groups that begin with
                 wanglou-consumer
+    scaler      sees how far the workers lag (KEDA)
     The others are the agents: the user that a worker runs as needs what
     its agents need. The commands take the broker's address from the
     settings, and from admin.properties how an administrator connects.
@@ -96,6 +116,9 @@ def acls(principal_prefix: str, layout: str) -> None:
         click.echo("\n".join(access_lists.as_commands(principal_prefix, url)))
     elif layout == "json":
         click.echo(json.dumps(access_lists.as_objects(principal_prefix), indent=2))
+    elif layout == "strimzi":
+        name_prefix = principal_prefix.removeprefix("User:")
+        click.echo(strimzi.as_yaml(strimzi.users(cluster, name_prefix)), nl=False)
     else:
         table = Table(Column("principal", no_wrap=True), "operation", Column("on", no_wrap=True))
         for name, grants in access_lists.principals().items():

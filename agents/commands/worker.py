@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+from importlib.metadata import version
 
 import click
-from faust.worker import Worker
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -18,8 +17,9 @@ from wanglou.agents.changelog import StateError
 from wanglou.agents.commands.shared import broker_option, run, settings_with
 from wanglou.agents.dead_letter_limit import TooManyDeadLetters
 from wanglou.agents.kafka import TopicProblem, partition_counts
+from wanglou.agents.logs import SignalledWorker
 from wanglou.agents.metrics import Metrics
-from wanglou.agents.settings import BrokerSettings
+from wanglou.agents.settings import BrokerSettings, WorkerSettings
 from wanglou.agents.topic_admin import findings
 
 
@@ -55,20 +55,22 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     """
     overrides = {} if port is None else {"worker": {"port": port}}
     settings = settings_with(broker, **overrides)
+    rules = settings.load_rules()
     counts = _checked_counts(settings.broker)
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
-    app = WorkerApp(settings, new_stages(settings, agents, metrics, counts), metrics)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every poll
-    _run(app, settings.worker.log_level)
+    metrics.build_info.labels(version("wanglou"), rules.version).set(1)
+    metrics.state_limit.set(settings.worker.state_entries)
+    app = WorkerApp(settings, new_stages(settings, rules, agents, metrics, counts), metrics)
+    _run(app, settings.worker)
 
 
-def _run(app: WorkerApp, log_level: str) -> None:
+def _run(app: WorkerApp, settings: WorkerSettings) -> None:
     """Run until a signal. Raises what made the worker stop, where that is for people to repair."""
     try:
-        Worker(app.faust, loglevel=log_level, redirect_stdouts=False).execute_from_commandline()
+        SignalledWorker(app.faust, settings).execute_from_commandline()
     except SystemExit:
         reason = app.faust.crash_reason
         if isinstance(reason, (TooManyDeadLetters, StateError)):

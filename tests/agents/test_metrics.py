@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from wanglou.agents.metrics import Metrics
 
-UNITS = ("_seconds", "_bytes", "_messages", "_entries", "_events", "_partitions")
+UNITS = ("_seconds", "_bytes", "_messages", "_entries", "_events", "_partitions", "_risk", "_info")
 
 
 def collectors() -> list[Any]:
@@ -56,6 +56,7 @@ def test_the_name_has_the_prefix_and_a_unit(name: str, kind: str, meaning: str) 
 def test_labels_are_few_and_known(name: str, kind: str, meaning: str) -> None:
     """A label with free values (an id, a text) would make endless time series."""
     known = {"agent", "topic", "outcome", "reason", "partition", "level"}
+    known |= {"institution", "negative", "version", "rules"}
     for one in collectors():
         assert set(one._labelnames) <= known
 

@@ -41,6 +41,7 @@ from wanglou.schemas.topics import (
 Make = Callable[..., Record]
 MakeRaw = Callable[..., dict[str, Any]]
 MIB = 1024 * 1024
+PHONE = "13912345678"
 
 
 class Echo(Stage[None, None]):
@@ -73,6 +74,21 @@ def letter(emission: Emission) -> DeadLetter:
     assert emission.message.topic == DEAD_LETTERS.name
     assert emission.message.value is not None
     return DeadLetter.model_validate_json(emission.message.value)
+
+
+def test_the_log_of_a_failure_names_the_mention_and_shows_nothing_of_it(
+    stage: Echo, record: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    def act() -> list[Emission]:
+        raise KeyError(PHONE)
+
+    stage.guard(record(b"value", 17, partition=3), act)
+    (said,) = caplog.records
+    assert said.__dict__["agent"] == "echo"
+    assert said.__dict__["mention"] == "3/17"
+    assert "KeyError" in said.getMessage()
+    assert "in act" in said.getMessage()
+    assert PHONE not in said.getMessage()
 
 
 def counted(stage: Stage, reason: Reason) -> float:

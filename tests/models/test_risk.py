@@ -303,13 +303,31 @@ def test_storm_of_good_news_is_no_risk(partition: Partition) -> None:
     assert partition.tick(60) == Decision()
 
 
-def test_open_levels_are_those_in_force(partition: Partition) -> None:
+def test_open_events_are_those_in_force(partition: Partition) -> None:
     partition.take(*negatives(0, 3), *negatives(0.1, 2, institution="yunting"))
-    assert list(partition.step.open_levels()) == []
+    assert partition.step.open_events() == []
     partition.tick(1)
-    assert sorted(partition.step.open_levels()) == [Level.BLUE, Level.ORANGE]
+    assert sorted(one.level for one in partition.step.open_events()) == [Level.BLUE, Level.ORANGE]
     partition.tick(200)
-    assert list(partition.step.open_levels()) == []
+    assert partition.step.open_events() == []
+
+
+def test_open_event_has_the_risk_of_its_last_close(partition: Partition) -> None:
+    partition.take(*negatives(0, 3))
+    [event] = partition.tick(1).events
+    [opened] = partition.step.open_events()
+    assert (opened.institution, opened.topic) == ("hexing", "run")
+    assert (opened.level, opened.risk) == (event.level, event.assessment.risk)
+    [event] = partition.tick(5).events
+    [opened] = partition.step.open_events()
+    assert opened.risk == event.assessment.risk
+
+
+def test_risk_of_an_open_event_is_known_after_a_restart(partition: Partition) -> None:
+    partition.take(*negatives(0, 3))
+    partition.tick(1)
+    before = partition.step.open_events()
+    assert partition.rules.risk_step(partition.state).open_events() == before != []
 
 
 # --- late mentions
@@ -621,12 +639,36 @@ def test_institution_and_topic_no_longer_in_the_rules_still_have_a_name() -> Non
         )
     )
     step = RiskStep(
-        watchlist, taxonomy, parameters(**PLAIN), PLAYBOOKS, REGULATOR, rules().risk_state()
+        watchlist,
+        taxonomy,
+        parameters(**PLAIN),
+        PLAYBOOKS,
+        REGULATOR,
+        rules().risk_state(),
+        rules_version="small",
     )
     decision = feed(step, [*negatives(0, 3), scored(1, institution="yunting")])
     (alert,) = decision.alerts
     assert (alert.institution.id, alert.institution.name) == ("hexing", "hexing")
     assert (alert.topic.id, alert.topic.name) == ("run", "其他")
+    assert alert.rules_version == "small"
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [(None, 1.0), ("small", 0.9), ("medium", 1.0), ("large", 1.1), ("systemic", 1.2)],
+)
+def test_what_is_said_of_a_large_institution_weighs_more(size: str | None, factor: float) -> None:
+    watchlist = Watchlist.model_validate(
+        {"institutions": [{"id": "hexing", "name": "和兴银行", "size": size}]}
+    )
+    step = replace(rules(**PLAIN), watchlist=watchlist).risk_step()
+    (alert,) = feed(step, [*negatives(0, 7, risk_topic="outage"), *negatives(1, 1)]).alerts
+    severity = TAXONOMY.topic("outage").severity
+    (term,) = [one for one in alert.assessment.terms if one.name == "severity"]
+    assert term.inputs == {
+        name: pytest.approx(factor * value) for name, value in severity.model_dump().items()
+    }
 
 
 def test_id_with_a_dot_does_not_stop_the_partition(partition: Partition) -> None:

@@ -6,8 +6,11 @@ topic, and in a dead letter the original of what could not be read.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import signal
+import time
 from pathlib import Path
 
 from cluster import READY_SECONDS, WITH_MODEL, mention, running_cluster
@@ -16,6 +19,7 @@ from wanglou.agents.kafka import read_to_end
 from wanglou.schemas.dead_letter import DeadLetter
 from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, RAW, TOPICS
 
+GIVE_UP_SECONDS = 30.0
 PHONE = "13912345678"
 SPOKEN_PHONE = "139 8765 4321"
 IDENTITY_CARD = "11010519491231002X"
@@ -68,12 +72,16 @@ async def test_no_planted_value_is_found_anywhere(tmp_path: Path) -> None:
             environment={
                 **WITH_MODEL,
                 "WANGLOU_AUTHOR_KEY_FILE": str(key),
-                "WANGLOU_WORKER__LOG_LEVEL": "debug",
             }
         )
         worker.wait_ready(READY_SECONDS)
+        worker.process.send_signal(signal.SIGUSR2)
+        await asyncio.to_thread(wait_said, worker.log, "log level debug, by SIGUSR2")
         await cluster.send(mentions())
         await cluster.drained()
+        worker.process.send_signal(signal.SIGUSR1)
+        worker.process.send_signal(signal.SIGUSR2)
+        await asyncio.to_thread(wait_said, worker.log, "log level info, by SIGUSR2")
         places = {
             "metrics": worker.page("/metrics")[1],
             "health": worker.page("/healthz")[1],
@@ -86,12 +94,33 @@ async def test_no_planted_value_is_found_anywhere(tmp_path: Path) -> None:
                 places[topic.name] = await everything(cluster.broker, topic.name)
         assert len(await cluster.records(ALERTS)) > 0
         assert len(await cluster.records(DEAD_LETTERS)) == 5
+        check_log(places["log"])
         assert "a long random key" not in "".join(places[name] for name in places.keys() - {"key"})
         assert ORDER in places["wanglou.mentions.accepted.v1"]
         found = {
             (name, value) for name, text in places.items() for value in PLANTED if value in text
         }
         assert sorted(found) == []
+
+
+def wait_said(log: Path, text: str) -> None:
+    """Wait until the log says so."""
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    while text not in log.read_text(errors="replace"):
+        assert time.monotonic() < deadline, f"never: {text}"
+        time.sleep(0.05)
+
+
+def check_log(log: str) -> None:
+    """JSON, every line; one id leads through all agents; the stacks were told when asked for."""
+    lines = [json.loads(line) for line in log.splitlines()]
+    done = [one for one in lines if one["event"] == "done" and one["mention"] == "0/0"]
+    agents = [one["agent"] for one in done]
+    assert agents == ["intake", "dedupe", "sentiment", "risk"]
+    letters = [one["mention"] for one in lines if one["event"] == "dead letter"]
+    assert len(set(letters)) == 5
+    (stacks,) = [one["event"] for one in lines if "asked by SIGUSR1" in one["event"]]
+    assert "MainThread" in stacks
 
 
 async def everything(broker: object, topic: str) -> str:
