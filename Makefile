@@ -1,6 +1,7 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make dashboards  draws deploy/grafana/*.png from a real Prometheus over a replay of the demo
+# make ops     a night on call, with Prometheus and Alertmanager
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
@@ -19,12 +20,15 @@ PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune install tools lock clean
+.PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
+
+ops: install
+	$(BIN)/wanglou ops
 
 test: install
 	$(BIN)/pytest
