@@ -1,27 +1,34 @@
 # make demo    see it work          make test    all tests
 # make check   lint, types, drift   make bench   speed, as a ratio to a peer
 # make dashboards  draws deploy/grafana/*.png from a real Prometheus over a replay of the demo
+# make ops     a night on call, with Prometheus and Alertmanager
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
+# make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
 # make backlog     memory before a million waiting mentions
+# make upgrade [OLD=REVISION]  two releases side by side, and back (deploy/upgrade.md)
 # make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 FAULTS ?= 100
 SEED ?= 1
+OLD ?= HEAD
 STRIMZI := deploy/kubernetes/strimzi
 PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/grafana
+FOLDERS := agents agents/commands models models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
 
-.PHONY: demo test test-kafka chaos recovery backlog check strimzi dashboards bench install tools lock clean
+.PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
+
+ops: install
+	$(BIN)/wanglou ops
 
 test: install
 	$(BIN)/pytest
@@ -37,6 +44,9 @@ recovery: install
 
 backlog: install
 	$(BIN)/python tests/kafka/backlog.py
+
+upgrade: install
+	$(BIN)/python tests/kafka/upgrade.py --old $(OLD)
 
 check: install
 	$(BIN)/ruff check .
@@ -68,6 +78,12 @@ tools:
 		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager; \
 		[ -z "$$made" ] || rm /usr/sbin/policy-rc.d; \
 	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download into PATH"; fi
+
+tune: install
+	$(BIN)/python tests/tune.py
+
+report: install
+	$(BIN)/python tests/report.py
 
 install: $(VENV)/linked
 

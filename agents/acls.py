@@ -13,7 +13,16 @@ from itertools import chain
 from typing import Literal
 
 from wanglou.agents.app import APP_ID, STAGES
-from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, PREFIX, RAW, Topic
+from wanglou.schemas.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    EVENTS,
+    PAGER_STATE,
+    PREFIX,
+    RAW,
+    RESPONSES,
+    Topic,
+)
 
 Operation = Literal["READ", "WRITE", "CREATE", "DESCRIBE"]
 Resource = Literal["topic", "group"]
@@ -73,9 +82,17 @@ _OPERATOR = (
     "topics check",
     "watch",
     "explain",
+    "ack",
     "dlq list",
     "dlq show",
     "dlq replay",
+)
+
+_PAGER = (
+    ALL_TOPICS,
+    Grant("group", "wanglou-pager", "READ"),
+    *_on("READ", [ALERTS, RESPONSES, PAGER_STATE]),
+    *_on("WRITE", [RESPONSES, PAGER_STATE, DEAD_LETTERS]),
 )
 
 COMMANDS: Mapping[str, tuple[Grant, ...]] = {
@@ -84,9 +101,11 @@ COMMANDS: Mapping[str, tuple[Grant, ...]] = {
     "topics check": (ALL_TOPICS,),
     "watch": _BOARD,
     "explain": _on("READ", [ALERTS]),
+    "pager": _PAGER,
+    "ack": (*_on("READ", [ALERTS]), *_on("WRITE", [RESPONSES])),
     "dlq list": _LETTERS,
     "dlq show": _LETTERS,
-    "dlq replay": (*_LETTERS, *_on("WRITE", _SOURCES)),
+    "dlq replay": (*_LETTERS, *_on("WRITE", (*_SOURCES, ALERTS))),
 }
 """What each command needs; ``worker`` needs what its agents need."""
 
@@ -97,6 +116,7 @@ def principals() -> dict[str, tuple[Grant, ...]]:
     groups = Grant("group", CONSUMER_GROUPS, "READ", prefixed=True)
     return {
         **{agent: agent_grants(agent) for agent in STAGES},
+        "pager": tuple(sorted(_PAGER)),
         "collector": COMMANDS["replay"],
         "operator": tuple(sorted(operator)),
         "consumer": tuple(sorted({groups, *_BOARD})),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.console import Console
 
-from wanglou.schemas.base import CHINA
+from wanglou.models.page import clock
 from wanglou.schemas.playbook import RegulatorReport
 from wanglou.schemas.risk import Alert, AlertKind, Level
 
@@ -19,11 +19,6 @@ COLOURS = {
 
 INDENT = " " * 13
 """As wide as the time before an alert's title."""
-
-
-def clock(time: datetime) -> str:
-    """A time as operators read it: month-day hour:minute, in China."""
-    return f"{time.astimezone(CHINA):%m-%d %H:%M}"
 
 
 def colour(level: Level | None) -> str:

@@ -38,6 +38,7 @@ from wanglou.agents.step4_risk import Risk
 from wanglou.agents.stuck import StuckDetector
 from wanglou.agents.window import follow_last_agent
 from wanglou.models.order import Position
+from wanglou.models.rules import Rules
 from wanglou.schemas.topics import RAW, Topic
 
 logger = logging.getLogger(__name__)
@@ -259,13 +260,17 @@ class WorkerApp:
 
 
 def new_stages(
-    settings: Settings, names: Iterable[str], metrics: Metrics, counts: Mapping[str, int]
+    settings: Settings,
+    rules: Rules,
+    names: Iterable[str],
+    metrics: Metrics,
+    counts: Mapping[str, int],
 ) -> list[AnyStage]:
     """The stages of these names, in the order in which data flows.
 
     ``counts`` are the partitions of all topics, by name.
     """
-    rules, chosen = settings.load_rules(), set(names)
+    chosen = set(names)
     return [
         stage(settings, rules, metrics, counts) for name, stage in STAGES.items() if name in chosen
     ]

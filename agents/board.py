@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.alert_text import clock, colour, first_steps
+from wanglou.agents.alert_text import colour, first_steps
+from wanglou.models.page import clock
 from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.repeats import LatestEvents
 from wanglou.schemas.risk import Alert, Event, Situation

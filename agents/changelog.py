@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 V = TypeVar("V")
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 
 MARK_KEY = b""
 """Key of a partition's mark; no other key is empty."""
@@ -41,7 +41,7 @@ class _Stored(BaseModel, Generic[V]):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[2] = STATE_VERSION
+    version: Literal[3] = STATE_VERSION
     position: Position
     minute: int
     value: V
@@ -52,7 +52,7 @@ class _StoredMark(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[2] = STATE_VERSION
+    version: Literal[3] = STATE_VERSION
     frontier: Position
     read: int
     watermarks: dict[int, Position]

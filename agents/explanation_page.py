@@ -6,8 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.alert_text import clock, colour
+from wanglou.agents.alert_text import colour
 from wanglou.models.explanation import Explanation
+from wanglou.models.page import TERM_NAMES, clock
 from wanglou.models.risk_parameters import LevelParameters
 from wanglou.models.terms import factors_of
 from wanglou.schemas.risk import Assessment, Evidence, Factor, Level, Term
@@ -16,16 +17,6 @@ FACTORS = {
     Factor.NEGATIVITY: "负面程度 negativity",
     Factor.ACTIVITY: "活跃程度 activity",
     Factor.IMPACT: "影响程度 impact",
-}
-
-TERMS = {
-    "negative_share": "负面占比",
-    "heat": "热度",
-    "burst": "突发",
-    "velocity": "传播速度",
-    "severity": "严重性",
-    "reach": "传播范围",
-    "source": "信源级别",
 }
 
 AGREES = "✓ 复算一致 recomputed from its inputs, to the last digit"
@@ -45,7 +36,10 @@ def page(explanation: Explanation, levels: LevelParameters) -> RenderableType:
     alert, assessment = explanation.alert, explanation.recomputed
     return Group(
         Text(alert.title, colour(alert.level)),
-        Text(f"{clock(alert.decided_at)}  预警 {alert.id}  事件 {alert.event_id}"),
+        Text(
+            f"{clock(alert.decided_at)}  预警 {alert.id}  事件 {alert.event_id}"
+            f"  规则 {alert.rules_version or '—'}"
+        ),
         _terms(assessment),
         _formula(assessment),
         _thresholds(levels),
@@ -71,7 +65,7 @@ def _terms(assessment: Assessment) -> Table:
         for term in assessment.terms:
             if term.factor is factor:
                 table.add_row(
-                    f"{TERMS.get(term.name, term.name)} {term.name}",
+                    f"{TERM_NAMES.get(term.name, term.name)} {term.name}",
                     _inputs(term),
                     _number(term.value),
                     f"{term.score:.4f}",

@@ -1,6 +1,6 @@
 """Every metric of a worker, defined once, each with its meaning.
 
-No label has free values: how many series a worker has at most is in ``deploy/prometheus/README.md``.
+No label has free values: ``deploy/prometheus/README.md`` says how many series a worker has at most.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Metrics:
         )
         self.build_info = Gauge(
             "wanglou_build_info",
-            "Version of the program and fingerprint of its rules files; the value is always 1.",
+            "Version of the program and of its rules; the value is always 1.",
             ["version", "rules"],
             registry=registry,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -204,13 +203,6 @@ class RulesSettings(_Section):
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
 
-    def fingerprint(self) -> str:
-        """The same for the same rules: workers that differ in it judge differently."""
-        digest = hashlib.sha256()
-        for _, path in self:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()[:12]
-
 
 class ModelSettings(_Section):
     """The sentiment model."""
@@ -267,6 +259,39 @@ class WorkerSettings(_Section):
     )
 
 
+class PagerSettings(_Section):
+    """The pager process."""
+
+    rules: Path = Field(DEPLOY / "pager.yaml", description="Receivers, rota, quiet hours.")
+    host: str = Field("127.0.0.1", description="Address of its pages.")
+    port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 6067
+    url: str | None = Field(
+        None, description="Where people reach its pages; without it no page has a link to confirm."
+    )
+    link_key: SecretStr | None = Field(
+        None, description="Key that signs these links; better link_key_file."
+    )
+    link_key_file: Path | None = Field(None, description="File that holds link_key.")
+    link_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        24.0, description="How long a link to confirm is good."
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = Field(
+        15.0, description="How long messages being sent may take to end after SIGTERM."
+    )
+
+    @model_validator(mode="after")
+    def _links_are_signed(self) -> Self:
+        if self.url is not None and not self.load_link_key():
+            raise ValueError("url is set, but no link_key: set link_key_file to a file with one")
+        return self
+
+    def load_link_key(self) -> str:
+        """The key of the links, empty if there is none. Raises ``ValueError`` that shows none."""
+        if self.link_key_file is not None:
+            return _read_password(self.link_key_file)
+        return "" if self.link_key is None else self.link_key.get_secret_value().strip()
+
+
 class Settings(BaseSettings):
     """All settings. ``WANGLOU_BROKER__URL`` in the environment is ``broker.url`` in the file."""
 
@@ -286,6 +311,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     dead_letters: DeadLetterLimits = DeadLetterLimits()
     stuck: StuckSettings = StuckSettings()
+    pager: PagerSettings = PagerSettings()
     author_key: SecretStr | None = Field(
         None, description="Secret key of the author hashes; without one they can be recomputed."
     )

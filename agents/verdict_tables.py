@@ -9,7 +9,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.alert_text import clock, colour
+from wanglou.agents.alert_text import colour
+from wanglou.models.page import clock
 from wanglou.models.rules import Rules
 from wanglou.models.verdict import Case, Verdict
 from wanglou.schemas.risk import Level

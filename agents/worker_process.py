@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,7 +29,7 @@ class WorkerProcessError(RuntimeError):
 
 
 class WorkerProcess:
-    """``wanglou worker`` in a child process; its output goes to ``log``."""
+    """``wanglou worker``, or ``pager``, in a child process; its output goes to ``log``."""
 
     def __init__(
         self,
@@ -39,16 +40,17 @@ class WorkerProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         program: Sequence[str] = COMMAND_LINE,
+        command: Literal["worker", "pager"] = "worker",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = log
-        command = [sys.executable, *program, "worker"]
-        command += ["--broker", broker, "--port", str(self.port)]
+        line = [sys.executable, *program, command, "--broker", broker, "--port", str(self.port)]
         if agents:
-            command += ["--agents", ",".join(agents)]
+            line += ["--agents", ",".join(agents)]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command,
+                line,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},

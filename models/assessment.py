@@ -9,6 +9,7 @@ from wanglou.models.burst import fold
 from wanglou.models.channels import channels
 from wanglou.models.event import OTHER, EventState
 from wanglou.models.risk_parameters import RiskParameters
+from wanglou.models.spread import Spread, spread_at
 from wanglou.models.taxonomy import Severity
 from wanglou.models.terms import (
     DECIMALS,
@@ -44,7 +45,7 @@ def assess(
         (
             _negativity(event, minute, parameters),
             *_activity(event, minute, parameters),
-            *_impact(event, severity, parameters),
+            *_impact(event, minute, severity, parameters),
         )
     )
 
@@ -69,7 +70,7 @@ def may_reach(
     known = (
         _negativity(event, minute, parameters),
         _severity(severity, parameters),
-        _source(event, parameters),
+        _source(_spread(event, minute, parameters), parameters),
     )
     factors = factors_of(known)
     impact = factors[Factor.IMPACT] + parameters.impact_weights.reach
@@ -115,16 +116,23 @@ def _activity(event: EventState, minute: int, parameters: RiskParameters) -> lis
     ]
 
 
-def _impact(event: EventState, severity: Severity, parameters: RiskParameters) -> list[Term]:
-    audience = event.authors.audience()
+def _impact(
+    event: EventState, minute: int, severity: Severity, parameters: RiskParameters
+) -> list[Term]:
+    spread = _spread(event, minute, parameters)
+    audience = spread.authors.audience()
     reach = reach_term(
         parameters,
         followers=audience.followers,
         authors=audience.authors,
-        platforms=len(event.platforms),
-        depth=event.depth,
+        platforms=len(spread.platforms),
+        depth=spread.depth,
     )
-    return [_severity(severity, parameters), reach, _source(event, parameters)]
+    return [_severity(severity, parameters), reach, _source(spread, parameters)]
+
+
+def _spread(event: EventState, minute: int, parameters: RiskParameters) -> Spread:
+    return spread_at(event.spreads, minute, parameters.reach.window_minutes)
 
 
 def _severity(severity: Severity, parameters: RiskParameters) -> Term:
@@ -136,14 +144,14 @@ def _severity(severity: Severity, parameters: RiskParameters) -> Term:
     )
 
 
-def _source(event: EventState, parameters: RiskParameters) -> Term:
-    return source_term(parameters, tier_weight=event.source_weight)
+def _source(spread: Spread, parameters: RiskParameters) -> Term:
+    return source_term(parameters, tier_weight=spread.source_weight)
 
 
 def situation(event: EventState, minute: int, parameters: RiskParameters) -> Situation:
     """What is known of the event at the close of ``minute``."""
     first_source, spreaders = channels(event.first_source, event.spreaders.values())
-    audience = event.authors.audience()
+    audience = _spread(event, minute, parameters).authors.audience()
     heat = event.heat.at(minute, half_life=parameters.heat.half_life_minutes)
     return Situation(
         mentions=event.mentions,

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import PlainSerializer, PlainValidator
 
 from wanglou.models.burst import Baseline
 from wanglou.models.channels import Origin, add_spreader, earliest, kept_url
 from wanglou.models.heat import DecayingSum, heat_gain
 from wanglou.models.levels import LevelState
-from wanglou.models.reach import AuthorSketch
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.scoring import NEGATIVE_FROM
+from wanglou.models.spread import Spreads, opened
 from wanglou.models.timeline import Timeline
 from wanglou.models.viewpoints import Cluster, add_viewpoint
 from wanglou.schemas.base import minute_of
@@ -34,15 +30,6 @@ MAX_REGIONS = 40
 are counted together, as `OTHER`."""
 
 OTHER = "other"
-
-StoredSketch = Annotated[
-    AuthorSketch,
-    PlainValidator(
-        lambda value: value if isinstance(value, AuthorSketch) else AuthorSketch(b64decode(value))
-    ),
-    PlainSerializer(lambda sketch: b64encode(sketch.to_bytes()).decode(), return_type=str),
-]
-"""A sketch that is base64 in JSON."""
 
 
 @dataclass(slots=True)
@@ -67,7 +54,7 @@ class EventState:
     levels: LevelState = field(default_factory=LevelState)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     heat: DecayingSum = field(default_factory=DecayingSum)
-    authors: StoredSketch = field(default_factory=AuthorSketch)
+    spreads: Spreads = field(default_factory=dict)
     platforms: Counter[str] = field(default_factory=Counter)
     emotions: Counter[str] = field(default_factory=Counter)
     mentions: int = 0
@@ -76,7 +63,6 @@ class EventState:
     negative: int = 0
     clusters: int = 0
     depth: int = 0
-    source_weight: float = 0.0
     evidence: dict[str, Evidence] = field(default_factory=dict)
     """The hottest mention of each of the hottest clusters, by cluster id."""
     behind: bool = False
@@ -150,12 +136,18 @@ def add_mention(
     add_viewpoint(event.viewpoints, mention, minute, parameters.viewpoints)
     event.emotions[mention.emotion.value] += 1
     event.clusters += mention.dedupe is DedupeKind.ORIGINAL
-    event.depth = max(event.depth, depth_of(mention))
-    if author is not None:
-        event.authors.add(author.id, author.followers)
-    if negativity(mention) >= NEGATIVE_FROM:
-        event.negative += 1
-        event.source_weight = max(event.source_weight, tier_weight)
+    depth = depth_of(mention)
+    event.depth = max(event.depth, depth)
+    is_negative = negativity(mention) >= NEGATIVE_FROM
+    event.negative += is_negative
+    window = parameters.reach.window_minutes
+    for spread in opened(event.spreads, minute=minute, clock=clock, window_minutes=window):
+        _counted(spread.platforms, mention.platform, MAX_PLATFORMS)
+        spread.depth = max(spread.depth, depth)
+        if author is not None:
+            spread.authors.add(author.id, author.followers)
+        if is_negative:
+            spread.source_weight = max(spread.source_weight, tier_weight)
     if minute < clock - parameters.lateness_minutes:
         event.late += 1
         return True

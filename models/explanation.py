@@ -40,7 +40,8 @@ class Explanation:
 def recompute(alert: Alert, severity: Severity | None, parameters: RiskParameters) -> Explanation:
     """Recompute an alert from the inputs of its terms by the formula and parameters in force.
 
-    ``severity`` is that of its topic in the taxonomy in force, None if that has no such topic.
+    ``severity`` is that of its topic, for its institution, by the rules in force; None if their
+    taxonomy has no such topic.
     """
     found: list[Difference] = []
     terms = tuple(_recomputed(term, parameters, found) for term in alert.assessment.terms)
@@ -89,7 +90,7 @@ def _recomputed(term: Term, parameters: RiskParameters, found: list[Difference])
 
 
 def _severity(terms: tuple[Term, ...], severity: Severity | None) -> list[Difference]:
-    """The sides of the severity against those of the taxonomy in force."""
+    """The sides of the severity against those of the rules in force."""
     recorded = next((term.inputs for term in terms if term.name == "severity"), {})
     return [
         Difference(f"severity.{side}", recorded.get(side), in_force)

@@ -1,4 +1,4 @@
-"""Levels that do not flap: thresholds to enter and to leave, a dwell, a quiet time."""
+"""Levels that do not flap: thresholds to enter and to leave; dwell, calm, quiet and rest times."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class LevelState:
     """Since when the risk is below the level's ``leave``; None if it is not."""
     quiet_since: int | None = None
     """Since when the risk is below blue's ``leave``; None if it is not."""
+    fell_from: Level | None = None
+    fell_at: int | None = None
+    """The last fall; of several within the rest time the highest level, and when the last was."""
 
 
 def entered(risk: float, parameters: LevelParameters) -> Level | None:
@@ -38,7 +41,8 @@ def advance(state: LevelState, risk: float, minute: int, parameters: LevelParame
 
     Up at once, over several levels if need be; down when the risk has stayed below the level's
     ``leave`` for the calm time; resolved (None) when it has stayed below blue's for the quiet
-    time. Never twice within the dwell.
+    time. Never twice within the dwell. For the rest time after a fall a level rises only above
+    the one it fell from: those who were told that it is calmer are called back for worse only.
     """
     state.quiet_since = _since(state.quiet_since, risk < parameters.blue.leave, minute)
     if state.level is not None:
@@ -49,8 +53,19 @@ def advance(state: LevelState, risk: float, minute: int, parameters: LevelParame
     target = _target(state, risk, minute, parameters)
     if target == state.level:
         return False
+    if state.level is not None and (target is None or target < state.level):
+        resting = _rests(state, state.level, minute, parameters)
+        state.fell_from = state.fell_from if resting else state.level
+        state.fell_at = minute
     state.level, state.since, state.below_since = target, minute, None
     return True
+
+
+def _rests(state: LevelState, level: Level, minute: int, parameters: LevelParameters) -> bool:
+    """Whether the event fell from this level, or a higher one, and the rest time is not over."""
+    if state.fell_from is None or state.fell_at is None:
+        return False
+    return level <= state.fell_from and minute <= state.fell_at + parameters.rest_minutes
 
 
 def _since(since: int | None, holds: bool, minute: int) -> int | None:
@@ -63,7 +78,8 @@ def _target(
     state: LevelState, risk: float, minute: int, parameters: LevelParameters
 ) -> Level | None:
     up = entered(risk, parameters)
-    if up is not None and (state.level is None or up > state.level):
+    rises = up is not None and (state.level is None or up > state.level)
+    if up is not None and rises and not _rests(state, up, minute, parameters):
         return up
     if state.quiet_since is not None and minute >= state.quiet_since + parameters.quiet_minutes:
         return None

@@ -13,7 +13,8 @@ def negative_share(negative: float, mentions: float, parameters: NegativeParamet
     ``negative`` is the sum of the probabilities of negative over ``mentions`` mentions. The prior
     counts as ``prior_mentions`` mentions of ``prior_share``, so that three posts are not 100 %.
 
-    >>> parameters = NegativeParameters(window_minutes=60, prior_share=0.3, prior_mentions=10)
+    >>> parameters = NegativeParameters(
+    ...     window_minutes=60, prior_share=0.3, prior_mentions=10, full_share=0.65)
     >>> negative_share(0, 0, parameters), round(negative_share(3, 3, parameters), 3)
     (0.3, 0.462)
     """
@@ -22,13 +23,18 @@ def negative_share(negative: float, mentions: float, parameters: NegativeParamet
 
 
 def negative_score(share: float, parameters: NegativeParameters) -> float:
-    """The share above the prior, mapped to [0, 1]: what is no more negative than usual is 0.
+    """The share between the prior and ``full_share``, mapped to [0, 1].
 
-    >>> parameters = NegativeParameters(window_minutes=60, prior_share=0.2, prior_mentions=10)
-    >>> negative_score(0.1, parameters), round(negative_score(0.6, parameters), 3)
-    (0.0, 0.5)
+    What is no more negative than usual is 0, and 1 is what incidents are at their worst: people
+    also ask, deny and joke, and calibrated probabilities of a model that errs are not all 1.
+
+    >>> parameters = NegativeParameters(
+    ...     window_minutes=60, prior_share=0.2, prior_mentions=10, full_share=0.7)
+    >>> [round(negative_score(share, parameters), 3) for share in (0.1, 0.45, 0.9)]
+    [0.0, 0.5, 1.0]
     """
-    return max(0.0, (share - parameters.prior_share) / (1 - parameters.prior_share))
+    usual, full = parameters.prior_share, parameters.full_share
+    return min(1.0, max(0.0, (share - usual) / (full - usual)))
 
 
 def velocity(now: float, before: float) -> float:

@@ -85,7 +85,7 @@ class AuthorSketch:
 def reach(audience: Audience, platforms: float, depth: float, parameters: ReachParameters) -> float:
     """Mean of four scores in [0, 1]: audience and authors by their logarithm, platforms, depth.
 
-    >>> parameters = ReachParameters(
+    >>> parameters = ReachParameters(window_minutes=360,
     ...     full_audience=999_999, full_authors=999, full_platforms=4, full_depth=2)
     >>> round(reach(Audience(authors=31, followers=999), 2, 1, parameters), 4)
     0.5004

@@ -14,7 +14,7 @@ from wanglou.models.regulator import Regulator
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.state import KeyedState
 from wanglou.models.taxonomy import Severity, Taxonomy
-from wanglou.models.watchlist import Watchlist
+from wanglou.models.watchlist import Institution, Watchlist
 from wanglou.schemas.base import minute_of, time_of
 from wanglou.schemas.mention import ScoredMention
 from wanglou.schemas.risk import (
@@ -86,6 +86,15 @@ def alert_title(
     return f"【{after.chinese}】{institution}:{topic},{step},风险值 {risk:.1f}"
 
 
+def in_force(
+    severity: Severity, institution: Institution | None, parameters: RiskParameters
+) -> Severity:
+    """A topic's severity for an institution, by its size if the watch list tells it."""
+    if institution is None or institution.size is None:
+        return severity
+    return severity.times(parameters.sizes[institution.size])
+
+
 class RiskStep:
     """Risk for one partition of the scored topic.
 
@@ -102,12 +111,14 @@ class RiskStep:
         playbooks: Playbooks,
         regulator: Regulator,
         state: KeyedState[EventState],
+        rules_version: str,
     ) -> None:
         self._watchlist = watchlist
         self._taxonomy = taxonomy
         self._parameters = parameters
         self._playbooks = playbooks
         self._regulator = regulator
+        self._rules_version = rules_version
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
         self._risks: dict[str, float] = {}
@@ -135,7 +146,9 @@ class RiskStep:
         return institution, topic
 
     def _severity(self, key: str) -> Severity:
-        return self._taxonomy.topic(self._parts(key)[1]).severity
+        institution, topic = self._parts(key)
+        severity = self._taxonomy.topic(topic).severity
+        return in_force(severity, self._watchlist.find(institution), self._parameters)
 
     def process(self, mention: ScoredMention, *, position: Position) -> Decision:
         """Fold a mention in; if it moves the clock, first close the minutes before it."""
@@ -263,6 +276,7 @@ class RiskStep:
             goal=self._playbooks.goal(topic_id, after),
             measures=self._playbooks.measures(topic_id, after, decided_at),
             reports=self._regulator.reports(topic_id, before, after, decided_at),
+            rules_version=self._rules_version,
         )
 
     def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:

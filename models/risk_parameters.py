@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from wanglou.models.watchlist import Size
 from wanglou.schemas.base import Share
 from wanglou.schemas.mention import Tier
 from wanglou.schemas.problems import Problem, check
@@ -63,6 +64,15 @@ class NegativeParameters(_Section):
     window_minutes: Minutes
     prior_share: Annotated[float, Field(ge=0, lt=1)]
     prior_mentions: Positive
+    full_share: Annotated[float, Field(gt=0, le=1)] = Field(description="Share that scores 1.")
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.full_share <= self.prior_share:
+            raise ValueError(
+                f"full_share ({self.full_share}) must be above prior_share ({self.prior_share})"
+            )
+        return self
 
 
 class VelocityParameters(_Section):
@@ -112,8 +122,11 @@ class SeverityWeights(_Section):
 
 
 class ReachParameters(_Section):
-    """Reach: see ``models.reach``."""
+    """Reach: see ``models.reach`` and ``models.spread``."""
 
+    window_minutes: Minutes = Field(
+        description="Who spoke in the last one to two of these is counted."
+    )
     full_audience: Positive = Field(description="Audience that scores 1.")
     full_authors: Positive = Field(description="Distinct authors that score 1.")
     full_platforms: Positive = Field(description="Platforms that score 1.")
@@ -152,6 +165,9 @@ class LevelParameters(_Section):
     dwell_minutes: Minutes = Field(description="Least time between two changes.")
     calm_minutes: Minutes = Field(description="Time below `leave` before a level is lowered.")
     quiet_minutes: Minutes = Field(description="Time below blue's `leave` before it is resolved.")
+    rest_minutes: Minutes = Field(
+        description="Time after a fall in which a level rises only above the one it fell from."
+    )
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -189,13 +205,19 @@ class RiskParameters(_Section):
     reach: ReachParameters
     viewpoints: ViewpointParameters
     severity_weights: SeverityWeights
+    sizes: dict[Size, Annotated[float, Field(gt=0, le=2)]] = Field(
+        description="What the severity is multiplied by for an institution of this size 机构规模."
+    )
     activity_weights: ActivityWeights
     impact_weights: ImpactWeights
     levels: LevelParameters
 
     @model_validator(mode="after")
-    def _all_tiers(self) -> Self:
-        missing = [tier.value for tier in Tier if tier not in self.tiers]
-        if missing:
-            check([(("tiers",), f"no weight for {', '.join(missing)}")])
+    def _complete(self) -> Self:
+        problems: list[Problem] = []
+        if missing := [tier.value for tier in Tier if tier not in self.tiers]:
+            problems.append((("tiers",), f"no weight for {', '.join(missing)}"))
+        if missing := [size.value for size in Size if size not in self.sizes]:
+            problems.append((("sizes",), f"no factor for {', '.join(missing)}"))
+        check(problems)
         return self

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 from wanglou.models.dedupe import DedupeStep, Seen
@@ -52,6 +55,16 @@ class Rules:
             reports.rules,
         )
 
+    @cached_property
+    def version(self) -> str:
+        """A fingerprint: the same for files that say the same, whatever their comments and order.
+
+        The first 12 hexadecimal digits of the SHA-256 of the rules as JSON.
+        """
+        rules = [getattr(self, one.name).model_dump(mode="json") for one in fields(self)]
+        text = json.dumps(rules, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
     def intake_state(self) -> KeyedState[Thread]:
         """Empty state of an intake partition."""
         return KeyedState(THREAD_MINUTES)
@@ -77,5 +90,11 @@ class Rules:
         """Risk over a state, or over an empty one."""
         state = self.risk_state() if state is None else state
         return RiskStep(
-            self.watchlist, self.taxonomy, self.risk, self.playbooks, self.regulator, state
+            self.watchlist,
+            self.taxonomy,
+            self.risk,
+            self.playbooks,
+            self.regulator,
+            state,
+            self.version,
         )

@@ -60,6 +60,15 @@ class Severity(BaseModel):
     trust: Share = Field(description="Customers' trust: a run is the worst case.")
     regulator: Share
 
+    def times(self, factor: float) -> Severity:
+        """Each side times ``factor``, at most 1.
+
+        >>> Severity(reputation=0.5, trust=1, regulator=0.25).times(1.2)
+        Severity(reputation=0.6, trust=1.0, regulator=0.3)
+        """
+        sides = {name: min(1.0, factor * value) for name, value in self}
+        return Severity.model_construct(**sides)
+
 
 class RiskTopic(BaseModel):
     """One risk topic."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,6 +50,15 @@ GENERIC_NAMES = frozenset(
 MIN_NAME_CHARACTERS = 2
 
 
+class Size(StrEnum):
+    """How much depends on an institution 机构规模."""
+
+    SYSTEMIC = "systemic"  # 系统重要性
+    LARGE = "large"
+    MEDIUM = "medium"
+    SMALL = "small"
+
+
 class Institution(BaseModel):
     """A watched institution."""
 
@@ -58,6 +68,7 @@ class Institution(BaseModel):
     name: str
     aliases: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = Field((), description="Phrases in which a name means another.")
+    size: Size | None = Field(None, description="Makes what is said of it weigh more, or less.")
 
     @property
     def normalised_names(self) -> tuple[str, ...]:
@@ -125,11 +136,14 @@ class Watchlist(BaseModel):
         check(claims.problems)
         return self
 
+    def find(self, institution_id: str) -> Institution | None:
+        """The institution of an id; None where it is no longer watched."""
+        return next((one for one in self.institutions if one.id == institution_id), None)
+
     def name_of(self, institution_id: str) -> str:
         """The Chinese name of an institution; the id itself where it is no longer watched."""
-        return next(
-            (one.name for one in self.institutions if one.id == institution_id), institution_id
-        )
+        institution = self.find(institution_id)
+        return institution_id if institution is None else institution.name
 
 
 class InstitutionFinder:

@@ -158,8 +158,8 @@ class Situation(Contract):
     negative: Count = Field(description="Mentions that speak ill of the institution.")
     clusters: Count = Field(description="Originals: texts that are not near-duplicates.")
     heat: float = Field(ge=0, description="Heat 热度: decayed, log-damped engagement; no unit.")
-    authors: float = Field(ge=0, description="Estimated distinct authors.")
-    audience: float = Field(ge=0, description="Estimated followers reached, each author once.")
+    authors: float = Field(ge=0, description="Estimated distinct authors, lately.")
+    audience: float = Field(ge=0, description="Estimated followers of these authors, each once.")
     platforms: dict[str, Count] = Field(
         description="Mentions per platform; `other` for all after the first of them."
     )
@@ -260,4 +260,10 @@ class Alert(Contract):
         (),
         description="First reports to a regulator whose clock this step starts; those that an "
         "earlier step started go on.",
+    )
+    rules_version: Identifier | None = Field(
+        None,
+        description="Fingerprint of the rules in force: watch list, taxonomy, risk parameters, "
+        "playbooks and regulator.",
+        examples=["3f2a91c07be4"],
     )

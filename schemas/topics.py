@@ -163,8 +163,8 @@ RESPONSES = Topic(
     "responses",
     Response,
     "event_id",
-    ("people and systems that act",),
-    ("response",),
+    ("people and systems that act", "wanglou ack"),
+    ("response", "pager"),
     "An acknowledgement, or a measure taken.",
     retention=timedelta(days=365),
 )
@@ -193,6 +193,7 @@ DEDUPE_STATE = _state(
 )
 SENTIMENT_STATE = _state("sentiment", DEDUPED, "empty", "How far each partition has come.")
 RISK_STATE = _state("risk", SCORED, "event id", "Buckets, sketches and level of each event.")
+PAGER_STATE = _state("pager", ALERTS, "event id", "Who was told what of each case, and who has it.")
 
 TOPICS = (
     RAW,
@@ -208,5 +209,6 @@ TOPICS = (
     DEDUPE_STATE,
     SENTIMENT_STATE,
     RISK_STATE,
+    PAGER_STATE,
 )
 """All topics, in the order in which data flows."""

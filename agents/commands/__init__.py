@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from wanglou.agents.commands.ack import ack
 from wanglou.agents.commands.backtest import backtest
 from wanglou.agents.commands.config import config
 from wanglou.agents.commands.demo import demo
 from wanglou.agents.commands.dlq import dlq
 from wanglou.agents.commands.evaluate import evaluate
 from wanglou.agents.commands.explain import explain
+from wanglou.agents.commands.ops import ops
+from wanglou.agents.commands.pager import pager
 from wanglou.agents.commands.replay import replay
 from wanglou.agents.commands.scenario import scenario
 from wanglou.agents.commands.schema import schema
@@ -30,6 +33,7 @@ def main() -> None:
     New here?            wanglou demo
     Without Kafka:       wanglou score, wanglou backtest, wanglou scenario
     With your Kafka:     wanglou topics create, then wanglou worker
+    People on call:      wanglou pager, wanglou ack, wanglou ops
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
     The model:           wanglou evaluate, wanglou train
@@ -46,6 +50,9 @@ def _name_exit_codes(command: click.Command) -> None:
 for command in (
     demo,
     worker,
+    pager,
+    ack,
+    ops,
     topics,
     replay,
     watch,

@@ -33,6 +33,7 @@ def check() -> None:
     click.echo(f"risk        {settings.rules.risk}")
     click.echo(f"playbooks   {len(rules.playbooks.topics)} risk topics, each with four levels")
     click.echo(f"regulator   {_counted(rules.regulator)}")
+    click.echo(f"rules       version {rules.version}, as every alert names it")
     click.echo(f"model       {settings.model.path if settings.model.enabled else 'none'}")
     if settings.author_key is None and settings.author_key_file is None:
         click.echo("author_key  not set: author hashes can be recomputed by anyone", err=True)

@@ -31,7 +31,10 @@ from wanglou.agents.kafka import (
 from wanglou.agents.settings import Settings
 from wanglou.schemas.control import AGAIN_HEADER
 from wanglou.schemas.dead_letter import DeadLetter, Reason
-from wanglou.schemas.topics import DEAD_LETTERS, RAW
+from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, RAW
+
+SOURCES = (RAW.name, ALERTS.name)
+"""Where a letter is sent again as it was; a page's alert asks the pager to tell it after all."""
 
 SHOWN_CHARACTERS = 120
 """How much of an error a list shows."""
@@ -133,11 +136,11 @@ async def _read(settings: Settings, wanted: Callable[[DeadLetter], bool]) -> lis
 
 
 async def _send_again(settings: Settings, letters: list[DeadLetter]) -> dict[str, str]:
-    """Send letters to the raw topic; what is wrong with those left out, by id."""
+    """Send letters again; what is wrong with those left out, by id."""
     messages: list[Message] = []
     left_out: dict[str, str] = {}
     for letter in letters:
-        again = _original(letter) if letter.topic == RAW.name else await _raw(settings, letter)
+        again = _original(letter) if letter.topic in SOURCES else await _raw(settings, letter)
         if isinstance(again, str):
             left_out[letter.id] = again
         else:
@@ -155,7 +158,7 @@ async def _send_again(settings: Settings, letters: list[DeadLetter]) -> dict[str
 def _original(letter: DeadLetter) -> Message | str:
     if letter.omitted_bytes is not None:
         return "its original was too long to be kept"
-    return Message(RAW.name, letter.key, letter.value)
+    return Message(letter.topic, letter.key, letter.value)
 
 
 async def _raw(settings: Settings, letter: DeadLetter) -> Message | str:

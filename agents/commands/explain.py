@@ -24,7 +24,9 @@ from wanglou.agents.kafka import contract_in, read_to_end
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.explanation import Explanation, compare, recompute
+from wanglou.models.risk import in_force
 from wanglou.models.rules import Rules
+from wanglou.models.taxonomy import Severity
 from wanglou.schemas.problems import describe
 from wanglou.schemas.risk import Alert
 from wanglou.schemas.topics import ALERTS
@@ -110,8 +112,7 @@ def _one(alerts: list[Alert], wanted: str) -> Alert:
 def _explained(
     settings: Settings, rules: Rules, alerts: list[Alert], mentions: Path | None
 ) -> list[Explanation]:
-    severities = {topic.id: topic.severity for topic in rules.taxonomy.topics}
-    explanations = [recompute(one, severities.get(one.topic.id), rules.risk) for one in alerts]
+    explanations = [recompute(one, _severity(one, rules), rules.risk) for one in alerts]
     if mentions is None:
         return explanations
     result = run_backtest(mentions, settings, rules, load_model(settings.model))
@@ -120,6 +121,14 @@ def _explained(
         replace(one, differences=one.differences + compare(one.alert, brought.get(one.alert.id)))
         for one in explanations
     ]
+
+
+def _severity(alert: Alert, rules: Rules) -> Severity | None:
+    """That of an alert's topic and institution by the rules in force; None without the topic."""
+    found = next((one for one in rules.taxonomy.topics if one.id == alert.topic.id), None)
+    if found is None:
+        return None
+    return in_force(found.severity, rules.watchlist.find(alert.institution.id), rules.risk)
 
 
 def _record(explanation: Explanation) -> dict[str, object]:

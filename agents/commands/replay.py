@@ -64,6 +64,12 @@ def replay(
             after = position.load()
         except ValueError as error:
             raise click.ClickException(str(error)) from error
+    try:
+        position.save(after)
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename}: {error.strerror}: copy FILE to a folder where you may write"
+        ) from error
     refused = run(_replay(settings_with(broker), file, speed, position, after))
     for problem in refused:
         click.echo(f"wanglou: refused by the broker: {problem}", err=True)

@@ -7,11 +7,11 @@ import contextlib
 import click
 from rich.live import Live
 
-from wanglou.agents.alert_text import clock
 from wanglou.agents.board import Board
 from wanglou.agents.board_feed import feed
 from wanglou.agents.commands.shared import broker_option, console, run, settings_with
 from wanglou.agents.settings import Settings
+from wanglou.models.page import clock
 
 
 @click.command()

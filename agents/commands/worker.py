@@ -56,15 +56,16 @@ def worker(agents: tuple[str, ...], broker: str | None, port: int | None) -> Non
     """
     overrides = {} if port is None else {"worker": {"port": port}}
     settings = settings_with(broker, **overrides)
+    rules = settings.load_rules()
     counts = _checked_counts(settings.broker)
     disable_created_metrics()  # a series more of each counter, which nobody asks for
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = Metrics(registry)
-    metrics.build_info.labels(version("wanglou"), settings.rules.fingerprint()).set(1)
+    metrics.build_info.labels(version("wanglou"), rules.version).set(1)
     metrics.state_limit.set(settings.worker.state_entries)
-    app = WorkerApp(settings, new_stages(settings, agents, metrics, counts), metrics)
+    app = WorkerApp(settings, new_stages(settings, rules, agents, metrics, counts), metrics)
     _run(app, settings.worker)
 
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from wanglou.agents.alert_text import clock, colour
+from wanglou.agents.alert_text import colour
 from wanglou.agents.board import LAST_ALERTS, Board, mood
 from wanglou.agents.commands import main
+from wanglou.models.page import clock
 from wanglou.schemas.mention import Emotion
 from wanglou.schemas.risk import Alert, Event, Level, Situation
 

@@ -32,6 +32,7 @@ from wanglou.models.intake import Thread
 from wanglou.models.levels import LevelState
 from wanglou.models.order import LAST, Mark, Position
 from wanglou.models.rules import Rules
+from wanglou.models.spread import Spread
 from wanglou.models.state import Entry, KeyedState
 from wanglou.schemas.base import MAX_COUNT, minute_of
 from wanglou.schemas.cloudevents import Headers
@@ -120,13 +121,21 @@ def stormy(rules: Rules) -> EventState:
         add_mention(event, scored(number), clock=minute_of(START), parameters=rules.risk)
     event.levels = LevelState(Level.ORANGE, since=minute_of(START), below_since=7, quiet_since=None)
     event.sequence = 3
-    event.source_weight = 1 / 3
+    spread_of(event).source_weight = 1 / 3
     return event
+
+
+def spread_of(event: EventState) -> Spread:
+    """That of the window in which the storm begins."""
+    return event.spreads[min(event.spreads)]
 
 
 def fields_of(event: EventState) -> dict[str, Any]:
     fields = {name: getattr(event, name) for name in EventState.__slots__}
-    fields["authors"] = event.authors.audience()
+    fields["spreads"] = {
+        number: (one.authors.audience(), one.platforms, one.depth, one.source_weight)
+        for number, one in event.spreads.items()
+    }
     return fields
 
 
@@ -134,11 +143,12 @@ def test_an_event_comes_back_with_buckets_sketch_and_evidence(rules: Rules) -> N
     event = stormy(rules)
     assert event.buckets
     assert event.evidence
-    assert event.authors.audience().authors == 40
+    assert spread_of(event).authors.audience().authors == 40
 
     back = there_and_back(EVENTS, Entry(at(9), 1, event)).value
     assert fields_of(back) == fields_of(event)
-    assert type(back.platforms) is type(event.platforms)
+    assert type(spread_of(back).platforms) is type(spread_of(event).platforms)
+    assert all(type(number) is int for number in back.spreads)
     assert type(back.emotions) is type(event.emotions)
     assert all(type(minute) is int for minute in back.buckets)
     assert all(type(bucket) is Bucket for bucket in back.buckets.values())
@@ -152,7 +162,7 @@ def test_an_event_that_came_back_goes_on_like_the_one_that_never_left(rules: Rul
         for number in range(30, 60):  # ten authors of them are known already
             add_mention(event, scored(number), clock=minute_of(START), parameters=rules.risk)
     assert fields_of(back) == fields_of(stayed)
-    assert back.authors.audience().authors == 60
+    assert spread_of(back).authors.audience().authors == 60
 
 
 def test_a_new_event_comes_back(rules: Rules) -> None:
@@ -182,7 +192,7 @@ def test_the_version_is_written() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (stored(version=1), "version: Input should be 2 (got 1)"),
+        (stored(version=1), "version: Input should be 3 (got 1)"),
         (stored(version=None), "version: "),
         (stored(shape="new"), "shape: "),
         (stored(value={"institutions": "电话 13800138000"}), "value.institutions: "),
@@ -197,7 +207,7 @@ def test_state_of_another_release_is_refused_with_its_place_and_what_to_do(
     with pytest.raises(StateError) as caught:
         THREADS.decode(value, "wanglou.state.intake.v1/2/17")
     line = str(caught.value)
-    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 2: ")
+    assert line.startswith("wanglou.state.intake.v1/2/17: is no state of version 3: ")
     assert problem in line
     assert "Run the release that wrote it, or stop the workers and delete the topic" in line
     assert "13800138000" not in line
@@ -210,7 +220,7 @@ def test_a_mark_comes_back_with_what_was_put_aside(mark: Mark, history: History)
 
 @pytest.mark.parametrize("value", [None, b"{}", encode_mark(Mark(), History())[:-9]])
 def test_a_mark_of_another_release_is_refused_with_its_place(value: bytes | None) -> None:
-    with pytest.raises(StateError, match=r"^here: is no state of version 2: "):
+    with pytest.raises(StateError, match=r"^here: is no state of version 3: "):
         decode_mark(value, "here")
 
 

@@ -65,6 +65,24 @@ def tampered(alerts: Path) -> Path:
     return alerts
 
 
+def test_an_institution_of_a_size_agrees_too(
+    mentions: Path, alerts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    watchlist = tmp_path / "watchlist.yaml"
+    watchlist.write_text(
+        "institutions: [{id: hexing-bank, name: 和兴银行, size: small}]", encoding="utf-8"
+    )
+    monkeypatch.setenv("WANGLOU_RULES__WATCHLIST", str(watchlist))
+    assert (
+        "severity.trust: recorded 1.0, recomputed 0.9"
+        in explain(first(alerts)["id"], "--alerts", alerts).output
+    )
+    CliRunner().invoke(main, ["backtest", str(mentions), "--alerts", str(alerts)])
+    result = explain("--alerts", alerts)
+    assert result.exit_code == 0, result.output
+    assert "0 differ" in result.output
+
+
 def test_a_page_shows_every_term_and_that_it_agrees(alerts: Path) -> None:
     alert = first(alerts)
     result = explain(alert["id"][:13], "--alerts", alerts)

@@ -284,6 +284,15 @@ class TestCommand:
         assert producer.sent == []
 
     @pytest.mark.usefixtures("stream")
+    def test_where_no_position_can_be_kept_nothing_is_sent(self, producer: Any) -> None:
+        Path("stream.jsonl.position.new").mkdir()  # as a folder that is read-only
+        result = self.run()
+        assert result.exit_code == 1
+        assert "stream.jsonl.position.new: " in result.stderr
+        assert "copy FILE to a folder where you may write" in result.stderr
+        assert producer.sent == []
+
+    @pytest.mark.usefixtures("stream")
     def test_what_the_broker_refuses_is_named_and_the_exit_code_is_1(self, producer: Any) -> None:
         def fail(value: bytes | None) -> None:
             if value == mention(2):

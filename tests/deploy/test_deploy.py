@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -30,7 +31,7 @@ from wanglou.agents.stuck import StuckSettings
 from wanglou.schemas.topics import TOPICS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-UNIT = DEPLOY / "systemd" / "wanglou-worker@.service"
+UNIT = DEPLOY / "systemd" / "wanglou@.service"
 KUBERNETES_VERSION = "1.33"
 SECRETS = ("/run/secrets/", "/etc/wanglou/")
 Resource = dict[str, Any]
@@ -122,6 +123,14 @@ def seconds(duration: str) -> int:
     return 60 * int(minutes or 0) + int(rest.removesuffix("s"))
 
 
+def test_compose_gives_every_container_files_that_are_there(services: dict[str, Resource]) -> None:
+    for name, one in services.items():
+        for volume in one.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert volume["read_only"], name
+                assert Path(volume["source"]).exists(), f"{name}: {volume['source']}"
+
+
 def test_compose_is_closed_pinned_and_bounded(services: dict[str, Resource]) -> None:
     for name, one in services.items():
         assert one["cap_drop"] == ["ALL"], name
@@ -139,6 +148,18 @@ def test_the_image_runs_as_nobody_and_its_health_check_asks_our_page() -> None:
     assert "/healthz" in lines
 
 
+def test_the_build_is_given_every_package() -> None:
+    top = DEPLOY.parent
+    project = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = project["tool"]["setuptools"]["package-dir"].values()
+    lines = (top / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    kept_out = {line for line in lines if line and not line.startswith(("!", "#", "*"))}
+    for folder in map(PurePosixPath, folders):
+        assert folder.parts[0] in let_in
+        assert kept_out.isdisjoint(str(one) for one in (folder, *folder.parents))
+
+
 def test_the_dockerfile_has_nothing_that_hadolint_warns_of() -> None:
     run(Path(sys.executable).with_name("hadolint"), DEPLOY / "Dockerfile")
 
@@ -154,14 +175,14 @@ def test_every_agent_is_deployed_with_settings_that_load(
     resources: list[Resource], load: Any
 ) -> None:
     deployments = of_kind(resources, "Deployment")
-    config = {
-        k: v for one in of_kind(resources, "ConfigMap").values() for k, v in one["data"].items()
-    }
+    configs = of_kind(resources, "ConfigMap")
     assert set(deployments) == {f"wanglou-{agent}" for agent in STAGES}
     for agent in STAGES:
         pod = deployments[f"wanglou-{agent}"]["spec"]["template"]["spec"]
         (worker,) = pod["containers"]
         assert parse(worker["args"]).params["agents"] == (agent,)
+        (source,) = worker["envFrom"]
+        config = configs[source["configMapRef"]["name"]]["data"]
         variables = {one["name"]: one.get("value", 2) for one in worker["env"]}
         settings = load({**config, **variables})
         assert settings.broker.username == f"wanglou-{agent}"
@@ -225,11 +246,27 @@ def test_systemd_does_not_restart_what_people_must_repair(load: Any) -> None:
     others = (ExitCode.DONE, ExitCode.FAILED, ExitCode.BROKER)
     assert prevented.split() == [str(int(one)) for one in ExitCode if one not in others]
     (start,) = lines_of(unit, "ExecStart")
-    context = parse(start.replace("${AGENTS}", "intake,dedupe,risk").split()[1:])
-    assert context.params["agents"] == ("intake", "dedupe", "risk")
+    assert start.endswith("/bin/wanglou $COMMAND"), "without braces, so that systemd splits it"
     assert float(next(lines_of(unit, "TimeoutStopSec"))) > WorkerSettings().drain_seconds
     (variable,) = [one for one in lines_of(unit, "Environment") if one.startswith("WANGLOU_")]
     load({variable.partition("=")[0]: "/run/secrets/author_key"})
+
+
+def test_systemd_runs_every_agent_once_each_process_on_a_port_of_its_own(load: Any) -> None:
+    common = variables_of(UNIT.with_name("wanglou.env"))
+    agents: list[str] = []
+    ports: set[int] = set()
+    for name in ("counting", "sentiment"):
+        variables = common | variables_of(UNIT.with_name(f"{name}.env"))
+        agents += parse(variables.pop("COMMAND").split()).params["agents"]
+        ports.add(load(variables).worker.port)
+    assert sorted(agents) == sorted(STAGES)
+    assert len(ports) == 2
+
+
+def variables_of(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:

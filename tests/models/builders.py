@@ -185,9 +185,10 @@ RISK: Mapping[str, Any] = {
         "half_saturation": 5,
         "storm_cap": 3,
     },
-    "negative": {"window_minutes": 60, "prior_share": 0.2, "prior_mentions": 2},
+    "negative": {"window_minutes": 60, "prior_share": 0.2, "prior_mentions": 2, "full_share": 1.0},
     "velocity": {"window_minutes": 30, "saturation_doublings": 4},
     "reach": {
+        "window_minutes": 60,
         "full_audience": 999_999,
         "full_authors": 999,
         "full_platforms": 4,
@@ -195,6 +196,7 @@ RISK: Mapping[str, Any] = {
     },
     "viewpoints": {"half_life_minutes": 60, "similarity": 0.8},
     "severity_weights": {"reputation": 0.3, "trust": 0.4, "regulator": 0.3},
+    "sizes": {"systemic": 1.2, "large": 1.1, "medium": 1.0, "small": 0.9},
     "activity_weights": {"heat": 0.4, "burst": 0.4, "velocity": 0.2},
     "impact_weights": {"severity": 0.5, "reach": 0.3, "source": 0.2},
     "levels": {
@@ -205,6 +207,7 @@ RISK: Mapping[str, Any] = {
         "dwell_minutes": 5,
         "calm_minutes": 10,
         "quiet_minutes": 30,
+        "rest_minutes": 8,
     },
 }
 """Numbers to reckon with by hand."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from wanglou.models.assessment import assess, combine, may_reach, settle, situat
 from wanglou.models.burst import Baseline
 from wanglou.models.event import Bucket, EventState, add_mention
 from wanglou.models.heat import DecayingSum
+from wanglou.models.spread import Spread
 from wanglou.models.taxonomy import Severity
 from wanglou.schemas.risk import Assessment, Factor, Term
 
@@ -34,12 +36,11 @@ def event(**fields: Any) -> EventState:
         buckets={NOW - 20: Bucket(4, 2.0), NOW - 9: Bucket(5, 4.0), NOW: Bucket(6, 3.8)},
         heat=DecayingSum(12.0, NOW),
         mentions=15,
-        depth=1,
-        source_weight=0.8,
     )
+    spread = Spread(platforms=Counter(weibo=15), depth=1, source_weight=0.8)
     for number in range(9):
-        made.authors.add(f"author {number}", 111)
-    made.platforms["weibo"] = 15
+        spread.authors.add(f"author {number}", 111)
+    made.spreads[NOW // FORMULA.reach.window_minutes] = spread
     for name, value in fields.items():
         setattr(made, name, value)
     return made
@@ -240,9 +241,10 @@ def test_any_event_has_a_valid_risk_that_its_terms_recompute(
         NOW + offset: Bucket(count, share * count) for offset, (count, share) in counts.items()
     }
     made.heat = DecayingSum(heat, NOW)
-    made.depth, made.source_weight = depth, source
+    spread = Spread(depth=depth, source_weight=source)
     for number, followers in enumerate(authors):
-        made.authors.add(str(number), followers)
+        spread.authors.add(str(number), followers)
+    made.spreads[NOW // FORMULA.reach.window_minutes] = spread
     sides = dict(zip(("reputation", "trust", "regulator"), severity, strict=True))
     assessment = assess(made, NOW, Severity(**sides), FORMULA)
     assert combine(Assessment.model_validate_json(assessment.to_json()).terms) == assessment

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tests.models.builders import at, minute_at, parameters, scored
 from wanglou.models.event import EventState, add_mention, depth_of, negativity
 from wanglou.models.reach import Audience
+from wanglou.models.spread import Spread, spread_at
 from wanglou.schemas.mention import Emotion, Polarity
 from wanglou.schemas.risk import Level
 
@@ -23,6 +24,10 @@ def event_of(*mentions: Any, clock: int | None = None) -> EventState:
         minute = minute_at(0) if clock is None else clock
         add_mention(event, mention, clock=minute, parameters=FORMULA)
     return event
+
+
+def spread_of(event: EventState) -> Spread:
+    return spread_at(event.spreads, minute_at(0), FORMULA.reach.window_minutes)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +57,8 @@ def test_negative_original_counts_everywhere() -> None:
     assert (event.mentions, event.negative, event.clusters, event.updates) == (1, 1, 1, 0)
     assert event.platforms == {"weibo": 1}
     assert event.depth == 1
-    assert event.source_weight == 0.8
-    assert event.authors.audience() == Audience(1, 100)
+    assert spread_of(event).source_weight == 0.8
+    assert spread_of(event).authors.audience() == Audience(1, 100)
     assert event.heat.value == pytest.approx(0.8 * (1 + 2.302585))  # media; ln 10 for the reposts
     bucket = event.buckets[minute_at(0)]
     assert (bucket.mentions, bucket.negative) == (1, 0.75)
@@ -84,7 +89,7 @@ def test_negativity_is_towards_the_institution_where_the_text_names_it(
     assert negativity(mention) == expected
     event = event_of(mention)
     assert event.negative == (expected >= 0.5)
-    assert event.source_weight == (0.5 if expected >= 0.5 else 0.0)
+    assert spread_of(event).source_weight == (0.5 if expected >= 0.5 else 0.0)
     assert event.buckets[minute_at(0)].negative == expected
 
 
@@ -129,8 +134,8 @@ def test_update_brings_heat_only() -> None:
     assert event.buckets == {}
     assert event.platforms == {}
     assert event.depth == 0
-    assert event.source_weight == 0
-    assert event.authors.audience() == Audience(0, 0)
+    assert spread_of(event).source_weight == 0
+    assert spread_of(event).authors.audience() == Audience(0, 0)
     assert event.heat.value == pytest.approx(0.8 * 2.302585)  # ln 100 - ln 10
 
 
@@ -150,16 +155,16 @@ def test_nothing_counts_later_than_the_clock() -> None:
 def test_unknown_author_weighs_as_the_least_tier_and_adds_no_audience() -> None:
     event = event_of(scored(author=None))
     assert event.heat.value == 0.5  # person, the least
-    assert event.source_weight == 0.5
-    assert event.authors.audience() == Audience(0, 0)
+    assert spread_of(event).source_weight == 0.5
+    assert spread_of(event).authors.audience() == Audience(0, 0)
 
 
 def test_source_is_the_highest_tier_that_spoke_negatively() -> None:
     praise = scored(id="1", negative=0.0, author={"id": "g", "tier": "government"})
     blame = scored(id="2", author={"id": "m", "tier": "media"})
     rumour = scored(id="3", author={"id": "p", "tier": "person"})
-    assert event_of(praise).source_weight == 0
-    assert event_of(praise, blame, rumour).source_weight == 0.8
+    assert spread_of(event_of(praise)).source_weight == 0
+    assert spread_of(event_of(praise, blame, rumour)).source_weight == 0.8
 
 
 def test_mention_at_the_lateness_still_counts_in_bursts() -> None:
@@ -172,7 +177,7 @@ def test_mention_after_the_lateness_counts_in_totals_only() -> None:
     event = event_of(scored(0, author=AUTHOR), clock=minute_at(11))
     assert (event.late, event.mentions, event.negative, event.clusters) == (1, 1, 1, 1)
     assert event.buckets == {}
-    assert event.authors.audience() == Audience(1, 100)
+    assert spread_of(event).authors.audience() == Audience(1, 100)
     assert event.behind is False
 
 
@@ -253,7 +258,7 @@ def test_state_comes_back_from_json_as_it_was() -> None:
     event.levels.level, event.levels.since = Level.ORANGE, 5
     restored = codec.validate_json(codec.dump_json(event, exclude_none=True))
     assert codec.dump_json(restored) == codec.dump_json(event)
-    assert restored.authors.audience() == Audience(2, 105)
+    assert spread_of(restored).authors.audience() == Audience(2, 105)
     assert restored.levels.level is Level.ORANGE
     assert restored.platforms == {"weibo": 1, "zhihu": 1}
     add_mention(restored, scored(id="3"), clock=minute_at(0), parameters=FORMULA)

@@ -12,7 +12,7 @@ from wanglou.models.risk_parameters import LevelParameters
 from wanglou.schemas.risk import Level
 
 LEVELS = parameters().levels
-"""blue 10/5, yellow 20/15, orange 30/25, red 40/35; dwell 5, calm 10, quiet 30 minutes."""
+"""blue 10/5, yellow 20/15, orange 30/25, red 40/35; dwell 5, calm 10, quiet 30, rest 8 minutes."""
 
 
 def levels(**minutes: int) -> LevelParameters:
@@ -139,6 +139,29 @@ def test_each_lowering_needs_a_calm_time_of_its_own() -> None:
     assert changes(walk(risks)) == {0: Level.RED, 11: Level.ORANGE, 22: Level.YELLOW}
 
 
+def test_level_that_fell_rises_again_only_after_the_rest_time() -> None:
+    # yellow falls to blue at 11; rest 8: still blue at 19, yellow again at 20
+    risks = [20.0] + [14.9] * 11 + [20.0] * 20
+    assert changes(walk(risks)) == {0: Level.YELLOW, 11: Level.BLUE, 20: Level.YELLOW}
+
+
+def test_level_that_fell_rises_at_once_above_the_one_it_fell_from() -> None:
+    risks = [20.0] + [14.9] * 11 + [20.0] * 4 + [30.0]
+    assert changes(walk(risks)) == {0: Level.YELLOW, 11: Level.BLUE, 16: Level.ORANGE}
+
+
+def test_resolved_event_rests_too() -> None:
+    risks = [10.0] + [0.0] * 31 + [10.0] * 20
+    assert changes(walk(risks)) == {0: Level.BLUE, 31: None, 40: Level.BLUE}
+
+
+def test_second_fall_within_the_rest_time_keeps_the_higher_level_in_mind() -> None:
+    # quiet 12: orange falls to blue at 11 and is resolved at 16, so it rests until 24
+    formula = levels(quiet_minutes=12, rest_minutes=8)
+    after = walk([30.0] + [0.0] * 16 + [30.0] * 20, formula=formula)
+    assert changes(after) == {0: Level.ORANGE, 11: Level.BLUE, 16: None, 25: Level.ORANGE}
+
+
 def test_change_is_reported_and_dated() -> None:
     state = LevelState()
     assert advance(state, 5.0, 100, LEVELS) is False
@@ -166,6 +189,23 @@ def test_never_two_changes_within_the_dwell(
     formula = levels(dwell_minutes=dwell, calm_minutes=calm, quiet_minutes=calm + more_quiet)
     at = list(changes(walk(risks, formula=formula)))
     assert all(later - earlier >= dwell for earlier, later in itertools.pairwise(at))
+
+
+@given(walks, minutes, minutes)
+def test_no_rise_within_the_rest_time_to_a_level_it_fell_from(
+    risks: list[float], calm: int, rest: int
+) -> None:
+    formula = levels(dwell_minutes=1, calm_minutes=calm, quiet_minutes=30, rest_minutes=rest)
+    steps = [(-1000, None), *changes(walk(risks, formula=formula)).items()]
+    falls = [
+        (at, before)
+        for (_, before), (at, after) in itertools.pairwise(steps)
+        if before is not None and (after is None or after < before)
+    ]
+    for (_, before), (at, after) in itertools.pairwise(steps):
+        if after is not None and (before is None or after > before):
+            fell_from = [level for fell, level in falls if fell < at <= fell + rest]
+            assert all(after > level for level in fell_from)
 
 
 @given(walks, minutes, minutes, minutes)

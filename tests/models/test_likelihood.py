@@ -30,6 +30,13 @@ def test_score_is_the_share_above_the_prior() -> None:
     assert negative_score(1.0, NEGATIVE) == pytest.approx(1.0)
 
 
+def test_score_is_full_from_the_full_share_on() -> None:
+    doubting = parameters(negative={"prior_share": 0.2, "full_share": 0.6}).negative
+    assert negative_score(0.4, doubting) == pytest.approx(0.5)
+    assert negative_score(0.6, doubting) == pytest.approx(1.0)
+    assert negative_score(0.9, doubting) == 1.0
+
+
 def test_less_negative_than_usual_scores_nothing() -> None:
     assert negative_score(0.1, NEGATIVE) == 0
 

@@ -639,12 +639,36 @@ def test_institution_and_topic_no_longer_in_the_rules_still_have_a_name() -> Non
         )
     )
     step = RiskStep(
-        watchlist, taxonomy, parameters(**PLAIN), PLAYBOOKS, REGULATOR, rules().risk_state()
+        watchlist,
+        taxonomy,
+        parameters(**PLAIN),
+        PLAYBOOKS,
+        REGULATOR,
+        rules().risk_state(),
+        rules_version="small",
     )
     decision = feed(step, [*negatives(0, 3), scored(1, institution="yunting")])
     (alert,) = decision.alerts
     assert (alert.institution.id, alert.institution.name) == ("hexing", "hexing")
     assert (alert.topic.id, alert.topic.name) == ("run", "其他")
+    assert alert.rules_version == "small"
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [(None, 1.0), ("small", 0.9), ("medium", 1.0), ("large", 1.1), ("systemic", 1.2)],
+)
+def test_what_is_said_of_a_large_institution_weighs_more(size: str | None, factor: float) -> None:
+    watchlist = Watchlist.model_validate(
+        {"institutions": [{"id": "hexing", "name": "和兴银行", "size": size}]}
+    )
+    step = replace(rules(**PLAIN), watchlist=watchlist).risk_step()
+    (alert,) = feed(step, [*negatives(0, 7, risk_topic="outage"), *negatives(1, 1)]).alerts
+    severity = TAXONOMY.topic("outage").severity
+    (term,) = [one for one in alert.assessment.terms if one.name == "severity"]
+    assert term.inputs == {
+        name: pytest.approx(factor * value) for name, value in severity.model_dump().items()
+    }
 
 
 def test_id_with_a_dot_does_not_stop_the_partition(partition: Partition) -> None:

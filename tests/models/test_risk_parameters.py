@@ -80,6 +80,14 @@ def test_every_tier_needs_a_weight() -> None:
     assert "tiers: no weight for verified, organisation, government" in describe(error.value)
 
 
+def test_every_size_needs_a_factor() -> None:
+    values = risk_values()
+    values["sizes"] = {"small": 0.9, "large": 1.1}
+    with pytest.raises(ValidationError) as error:
+        RiskParameters.model_validate(values)
+    assert "sizes: no factor for systemic, medium" in describe(error.value)
+
+
 def test_unknown_tier_is_named() -> None:
     assert "tiers.robot" in problem_of(tiers={"robot": 0.5})
 

@@ -45,6 +45,17 @@ def test_five_files_make_the_rules(files: dict[str, Path]) -> None:
     assert Rules.load(**files) == rules()
 
 
+def test_version_tells_what_the_rules_say_not_how_they_are_written(files: dict[str, Path]) -> None:
+    version = Rules.load(**files).version
+    text = files["risk"].read_text(encoding="utf-8")
+    files["risk"].write_text(f"# as before\n{text}", encoding="utf-8")
+    assert Rules.load(**files).version == version
+    values = json.loads(text)
+    values["levels"]["dwell_minutes"] += 1
+    files["risk"].write_text(json.dumps(values), encoding="utf-8")
+    assert Rules.load(**files).version != version
+
+
 @pytest.mark.parametrize("name", ["watchlist", "taxonomy", "risk", "playbooks", "regulator"])
 def test_broken_one_of_five_is_named(files: dict[str, Path], name: str) -> None:
     files[name].write_text("7", encoding="utf-8")

@@ -1,0 +1,47 @@
+"""wanglou ack"""
+
+from __future__ import annotations
+
+import click
+
+from wanglou.agents.acknowledging import send_acknowledgement
+from wanglou.agents.commands.shared import broker_option, printable, run, settings_with
+from wanglou.agents.kafka import contract_in, read_to_end, start_producer
+from wanglou.agents.settings import BrokerSettings
+from wanglou.schemas.risk import Alert
+from wanglou.schemas.topics import ALERTS
+
+
+@click.command()
+@click.argument("alert")
+@click.option("--by", required=True, metavar="NAME", help="Who takes the case.")
+@broker_option
+def ack(alert: str, by: str, broker: str | None) -> None:
+    """Acknowledge a page: somebody has the case, and nobody else is called.
+
+    ALERT is the alert's id, or the beginning of it. It counts for the level of that alert: a case
+    that rises further calls again.
+    """
+    name = by.strip()
+    if not name or not name.isprintable():
+        raise click.UsageError("--by: give a name, without control characters")
+    found = run(_acknowledge(settings_with(broker).broker, alert, name))
+    click.echo(printable(f"acknowledged by {name}: {found.title}"))
+
+
+async def _acknowledge(broker: BrokerSettings, wanted: str, by: str) -> Alert:
+    found: dict[str, Alert] = {}
+    async for record in read_to_end(broker, ALERTS.name):
+        alert = contract_in(record, Alert)
+        if alert is not None and alert.id.startswith(wanted):
+            found[alert.id] = alert
+    if len(found) != 1:
+        problem = f"{len(found)} alerts begin like this" if found else "no alert has this id"
+        raise click.ClickException(f"{wanted}: {problem}")
+    (alert,) = found.values()
+    producer = await start_producer(broker)
+    try:
+        await send_acknowledgement(producer, alert.event_id, alert.id, by)
+    finally:
+        await producer.stop()
+    return alert

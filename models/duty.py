@@ -1,0 +1,111 @@
+"""Who is on duty when, and when it is night: hours of the week in China."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from wanglou.schemas.base import CHINA
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+CHINESE_DAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+DAY_MINUTES = 24 * 60
+WEEK_MINUTES = 7 * DAY_MINUTES
+_TIME = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
+
+
+def _minutes(value: object) -> object:
+    if isinstance(value, int):  # YAML reads 22:30 as a number to the base of 60
+        raise ValueError('is no time: write it in quotes, for example "22:30"')
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    minutes = int(match[1]) * 60 + int(match[2]) if match else None
+    if minutes is None or minutes > DAY_MINUTES:
+        raise ValueError(f'{value!r} is no time of day, for example "08:30"')
+    return minutes
+
+
+MinuteOfDay = Annotated[int, BeforeValidator(_minutes)]
+
+
+class Hours(BaseModel):
+    """From a time of day to another, over midnight if that is not later; the same: a whole day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begin: MinuteOfDay = Field(alias="from")
+    end: MinuteOfDay = Field(alias="to")
+
+    @property
+    def length(self) -> int:
+        """Minutes."""
+        return (self.end - self.begin) % DAY_MINUTES or DAY_MINUTES
+
+    def end_after(self, time: datetime) -> datetime | None:
+        """When the hours end that a time lies in, None if it lies in none.
+
+        >>> night = Hours.model_validate({"from": "22:00", "to": "07:00"})
+        >>> late = datetime(2026, 3, 2, 23, 30, tzinfo=CHINA)
+        >>> night.end_after(late).isoformat(), night.end_after(late.replace(hour=12))
+        ('2026-03-03T07:00:00+08:00', None)
+        """
+        local = time.astimezone(CHINA)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        for day in (midnight - timedelta(days=1), midnight):
+            begin = day + timedelta(minutes=self.begin)
+            end = begin + timedelta(minutes=self.length)
+            if begin <= local < end:
+                return end
+        return None
+
+
+class Shift(Hours):
+    """Hours that begin on some days, and who is called then, one after the other."""
+
+    days: tuple[Day, ...] = Field(min_length=1)
+    people: tuple[str, ...] = Field(min_length=1)
+
+    def minutes(self) -> Iterator[int]:
+        """The minutes of the week, from Monday's midnight, that it covers."""
+        for day in self.days:
+            begin = DAYS.index(day) * DAY_MINUTES + self.begin
+            yield from (minute % WEEK_MINUTES for minute in range(begin, begin + self.length))
+
+
+Rota = tuple[Shift, ...]
+"""Shifts; where two cover the same time, the first counts."""
+
+
+def gaps(rota: Rota) -> list[str]:
+    """The times of the week at which nobody is on duty.
+
+    >>> shift = {"days": list(DAYS), "from": "08:00", "to": "07:30", "people": ["zhang"]}
+    >>> gaps((Shift.model_validate(shift),))[:2]
+    ['周一 07:30–08:00', '周二 07:30–08:00']
+    """
+    covered = {minute for shift in rota for minute in shift.minutes()}
+    free = [minute for minute in range(WEEK_MINUTES) if minute not in covered]
+    found = []
+    for _, run in groupby(enumerate(free), lambda pair: pair[1] - pair[0]):
+        minutes = [minute for _, minute in run]
+        begin, end = _named(minutes[0]), _named(minutes[-1] + 1)
+        same_day = begin[:2] == end[:2]
+        found.append(f"{begin}–{end[3:] if same_day else end}")
+    return found
+
+
+def _named(minute: int) -> str:
+    day, rest = divmod(minute % WEEK_MINUTES, DAY_MINUTES)
+    return f"{CHINESE_DAYS[day]} {rest // 60:02}:{rest % 60:02}"
+
+
+def on_duty(rota: Rota, time: datetime) -> tuple[str, ...]:
+    """Who is called at a time, in this order; empty without a rota."""
+    local = time.astimezone(CHINA)
+    minute = local.weekday() * DAY_MINUTES + local.hour * 60 + local.minute
+    return next((shift.people for shift in rota if minute in set(shift.minutes())), ())
