@@ -52,7 +52,7 @@ MODEL = Dashboard(
                     rising(0.8, 0.95),
                     (
                         Query(
-                            "max(rate(wanglou_model_seconds_sum[$__rate_interval]))",
+                            "clamp_max(max(rate(wanglou_model_seconds_sum[$__rate_interval])), 1)",
                             "busiest worker",
                         ),
                     ),

@@ -136,7 +136,7 @@ def _draw_stat(axes: Axes, panel: Panel, value: float) -> None:
 
 
 def _draw_bars(axes: Axes, panel: Panel, values: Mapping[str, float]) -> None:
-    axes.set_title(f"{panel.title}, highest 最高")
+    axes.set_title(f"{panel.title}, peak 峰值")
     place = axes.get_position()
     place.x0 += BAR_NAME_INCHES / WIDTH_INCHES
     axes.set_position(place)

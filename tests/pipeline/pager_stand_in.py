@@ -1,4 +1,4 @@
-"""A stand-in for the pager's metrics, not the pager: names and labels are its, the values made up.
+"""A stand-in for the pager: its metrics with made-up values. It sends no page.
 
 It shows pages that come and go, one receiver that fails, and one case that nobody acknowledges.
 """
@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from wanglou.agents.embedded_broker import free_port
+from wanglou.agents.pager_metrics import PagerMetrics
 
 RECEIVERS = ("alertmanager", "dingtalk")
 OUTCOMES = ("sent", "retried", "dead_lettered", "suppressed")
@@ -20,43 +21,11 @@ LEVELS = ("orange", "red")
 STEP_SECONDS = 2.0
 
 
-class PagerStandIn:
-    """The metrics, and what moves them."""
+class PagerStandIn(PagerMetrics):
+    """The pager's metrics, and what moves them here."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.pages = Counter(
-            "wanglou_pages_total", "Pages.", ["receiver", "outcome"], registry=registry
-        )
-        self.page_duration = Histogram(
-            "wanglou_page_seconds", "Delivery.", ["receiver"], registry=registry
-        )
-        self.waiting = Gauge("wanglou_pages_waiting", "Waiting.", ["receiver"], registry=registry)
-        self.oldest_waiting = Gauge(
-            "wanglou_page_oldest_waiting_timestamp_seconds",
-            "Oldest page.",
-            ["receiver"],
-            registry=registry,
-        )
-        self.unacknowledged = Gauge(
-            "wanglou_unacknowledged_cases", "Cases.", ["level"], registry=registry
-        )
-        self.unacknowledged_oldest = Gauge(
-            "wanglou_unacknowledged_oldest_timestamp_seconds",
-            "Oldest case.",
-            ["level"],
-            registry=registry,
-        )
-        self.escalations = Counter(
-            "wanglou_page_escalations_total", "Escalations.", ["level"], registry=registry
-        )
-        self.acknowledgement_duration = Histogram(
-            "wanglou_acknowledgement_seconds",
-            "Acknowledgement.",
-            ["level"],
-            buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 7200),
-            registry=registry,
-        )
+        super().__init__(CollectorRegistry())
         for receiver in RECEIVERS:
             for outcome in OUTCOMES:
                 self.pages.labels(receiver, outcome)
