@@ -114,7 +114,7 @@ def test_what_falls_below_orange_calls_nobody() -> None:
 
 def test_a_case_that_is_over_before_it_was_told_is_not_told() -> None:
     case = taken(page(1, Level.BLUE), page(2, None))
-    assert drop_untold(case) == ["group"]
+    assert drop_untold(case, NOW) == ["group"]
     assert not waiting([case], "group")
 
 
@@ -122,7 +122,7 @@ def test_whoever_was_told_of_a_case_is_told_that_it_is_over() -> None:
     case = taken(page(1, Level.ORANGE))
     told(case)
     case = take_page(case, page(2, None), 2, NOW, ON_DUTY, POLICY, NOW) or case
-    assert not drop_untold(case)
+    assert not drop_untold(case, NOW)
     assert wanting(case) == {"group": "alert-2", "phone-zhang": "alert-2"}
 
 
