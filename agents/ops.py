@@ -106,13 +106,16 @@ class Ops:
         return self._write("alertmanager.yml", content)
 
     def _pager(self, address: str, alertmanager_port: int, phones: str) -> WorkerProcess:
-        hooks = {f"{one}-phone": {"kind": "webhook", "url": {"env": one.upper()}} for one in PEOPLE}
-        am = {"kind": "alertmanager", "url": f"http://127.0.0.1:{alertmanager_port}"}
+        receivers: dict[str, dict[str, Any]] = {
+            f"{one}-phone": {"kind": "webhook", "url": {"env": one.upper()}} for one in PEOPLE
+        }
+        url = f"http://127.0.0.1:{alertmanager_port}"
+        receivers["alertmanager"] = {"kind": "alertmanager", "url": url}
         rules = self._write(
             "pager.yaml",
             {
                 "link": "http://127.0.0.1/cases/{event_id}",
-                "receivers": {"alertmanager": am, **hooks},
+                "receivers": receivers,
                 "always": ["alertmanager"],
                 "people": {
                     one: {"name": name, "receivers": [f"{one}-phone"]}

@@ -45,8 +45,8 @@ def template_problem(template: str) -> str | None:
     """What is wrong with a template, None if nothing is.
 
     >>> template_problem("{level} {instituton}")
-    "has the field {instituton}, which there is not; one of level, institution, topic, step, risk, \
-said, why, deadline, first, link, acknowledge, note"
+    'has the field {instituton}, which there is not; one of level, institution, topic, step, risk, \
+said, why, deadline, first, link, acknowledge, note'
     >>> template_problem(DEFAULT_TEMPLATE.replace("{first}", ""))
     'lacks the field {first}: put it in'
     """

@@ -17,7 +17,7 @@ from wanglou.schemas.topics import ALERTS
 @click.option("--by", required=True, metavar="NAME", help="Who takes the case.")
 @broker_option
 def ack(alert: str, by: str, broker: str | None) -> None:
-    """Acknowledge a page: somebody has the case, and nobody else is called.
+    """Acknowledge a page, so that nobody else is called.
 
     ALERT is the alert's id, or the beginning of it. It counts for the level of that alert: a case
     that rises further calls again.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wanglou.agents.topic_admin import findings
-from wanglou.schemas.topics import ACCEPTED, ALERTS, DEDUPE_STATE, RAW, SCORED, TOPICS
+from wanglou.schemas.topics import ACCEPTED, ALERTS, DEDUPE_STATE, EVENTS, RAW, SCORED, TOPICS
 
 FITTING = {topic.name: 4 for topic in TOPICS}
 
@@ -17,7 +17,7 @@ def test_topics_of_others_do_not_matter() -> None:
 
 
 def test_other_topics_may_have_other_partition_counts() -> None:
-    assert findings({**FITTING, ALERTS.name: 1}) == []
+    assert findings({**FITTING, EVENTS.name: 1}) == []
 
 
 def test_a_state_topic_follows_its_source() -> None:
