@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import yaml
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
@@ -16,6 +17,8 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
+
+from wanglou.agents.settings import DEPLOY
 
 DATA_SOURCE = models.DataSourceRef(type_val="prometheus", uid="wanglou-prometheus")
 
@@ -46,12 +49,10 @@ def falling(warning: float, good: float) -> tuple[Step, ...]:
 NEUTRAL = (Step(None, "blue"),)
 """Of what is neither good nor bad."""
 
+LEVELS_FILE = yaml.safe_load((DEPLOY / "risk.yaml").read_text(encoding="utf-8"))["levels"]
 LEVELS = (
     Step(None, "green"),
-    Step(12, "blue"),
-    Step(20, "yellow"),
-    Step(36, "orange"),
-    Step(56, "red"),
+    *(Step(LEVELS_FILE[name]["enter"], name) for name in ("blue", "yellow", "orange", "red")),
 )
 """Risk in the colours of the levels that ``deploy/risk.yaml`` enters."""
 
