@@ -51,7 +51,7 @@ class Page(Contract):
     topic: Subject
     risk: float
     said: str = Field(description="What is said: the main viewpoint, or else the hottest mention.")
-    why: str = Field(description="The terms that contribute most, with their scores.")
+    why: str = Field(description="The terms that contribute most, with their scores of 100.")
     deadline: str = Field(description="By when the first measure and the first report are due.")
     first: str = Field(description="What to do first, and who.")
 
@@ -114,7 +114,7 @@ def _said(alert: Alert) -> str:
 
 def _why(terms: tuple[Term, ...]) -> str:
     top = sorted(terms, key=lambda term: -term.contribution)[:TOP_TERMS]
-    return "、".join(f"{TERM_NAMES.get(one.name, one.name)} {one.score:.0%}" for one in top)
+    return "、".join(f"{TERM_NAMES.get(one.name, one.name)} {100 * one.score:.0f} 分" for one in top)
 
 
 def _deadline(alert: Alert) -> str:

@@ -106,8 +106,9 @@ def test_compose_runs_every_agent_once_with_settings_that_load(
     services: dict[str, Resource], load: Any
 ) -> None:
     agents: list[str] = []
-    for one in ours(services).values():
+    for name, one in ours(services).items():
         context = parse(one["command"])
+        assert (context.info_name == "pager") == (name == "pager")
         agents += context.params.get("agents", ())
         assert load(one["environment"]).broker.url == "kafka:9092"
     assert sorted(agents) == sorted(STAGES)
@@ -260,8 +261,11 @@ def test_systemd_runs_every_agent_once_each_process_on_a_port_of_its_own(load: A
         variables = common | variables_of(UNIT.with_name(f"{name}.env"))
         agents += parse(variables.pop("COMMAND").split()).params["agents"]
         ports.add(load(variables).worker.port)
+    pager = variables_of(UNIT.with_name("pager.env"))
+    assert parse(pager.pop("COMMAND").split()).info_name == "pager"
+    ports.add(load(common | pager).pager.port)
     assert sorted(agents) == sorted(STAGES)
-    assert len(ports) == 2
+    assert len(ports) == 3
 
 
 def variables_of(file: Path) -> dict[str, str]:
