@@ -114,7 +114,9 @@ def _said(alert: Alert) -> str:
 
 def _why(terms: tuple[Term, ...]) -> str:
     top = sorted(terms, key=lambda term: -term.contribution)[:TOP_TERMS]
-    return "、".join(f"{TERM_NAMES.get(one.name, one.name)} {100 * one.score:.0f} 分" for one in top)
+    return "、".join(
+        f"{TERM_NAMES.get(one.name, one.name)} {100 * one.score:.0f} 分" for one in top
+    )
 
 
 def _deadline(alert: Alert) -> str:

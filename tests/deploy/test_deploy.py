@@ -177,17 +177,20 @@ def test_every_agent_is_deployed_with_settings_that_load(
 ) -> None:
     deployments = of_kind(resources, "Deployment")
     configs = of_kind(resources, "ConfigMap")
-    assert set(deployments) == {f"wanglou-{agent}" for agent in STAGES}
-    for agent in STAGES:
+    assert set(deployments) == {f"wanglou-{name}" for name in (*STAGES, "pager")}
+    for agent in (*STAGES, "pager"):
         pod = deployments[f"wanglou-{agent}"]["spec"]["template"]["spec"]
         (worker,) = pod["containers"]
-        assert parse(worker["args"]).params["agents"] == (agent,)
+        command = parse(worker["args"])
+        assert (command.info_name == "pager") == (agent == "pager")
+        assert command.params.get("agents", (agent,)) == (agent,)
         (source,) = worker["envFrom"]
         config = configs[source["configMapRef"]["name"]]["data"]
         variables = {one["name"]: one.get("value", 2) for one in worker["env"]}
         settings = load({**config, **variables})
         assert settings.broker.username == f"wanglou-{agent}"
-        assert settings.worker.port == worker["ports"][0]["containerPort"]
+        ours = settings.pager if agent == "pager" else settings.worker
+        assert ours.port == worker["ports"][0]["containerPort"]
         mounts = {one["mountPath"] for one in worker["volumeMounts"]}
         for value in config.values():
             if value.startswith("/"):

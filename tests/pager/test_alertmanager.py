@@ -74,7 +74,7 @@ async def test_a_case_is_one_alert_from_its_rise_to_its_end(tmp_path: Path) -> N
             assert "【黄色·较大】和兴银行·挤兑传言" in text
             assert "[手机号]" in text
             assert "13912345678" not in text
-            assert "突发 90%、传播范围 50%、热度 20%" in text
+            assert "突发 90 分、传播范围 50 分、热度 20 分" in text
             assert "先做：运营管理部 核实网点现场" in text
 
             def levels(event_id: str = "hexing-bank.run", **query: str) -> list[str]:
