@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -67,6 +68,30 @@ async def test_each_fault_is_overcome_and_holds_up_no_other(
     assert SECRET not in caplog.text.replace(f"POST /{SECRET}", "")  # the receivers' own log
 
 
+async def test_an_alertmanager_that_is_down_slow_or_refuses_is_asked_again(tmp_path: Path) -> None:
+    """Stand-ins: a real one does none of this on request."""
+    async with world(tmp_path) as one, contextlib.AsyncExitStack() as stack:
+        broken = {
+            f"am-{name}": await stack.enter_async_context(LocalReceiver())
+            for name in ("closed", "slow", "400")
+        }
+        rules = {}
+        for name, receiver in broken.items():
+            receiver.answers.extend([FAULTS[name.removeprefix("am-")]] * 2)
+            rules[name] = {"kind": "alertmanager", "url": receiver.url, "timeout_seconds": 1}
+        async with pager_here(one, rules_of(rules)) as running:
+            await one.send(alert())
+            pages = "wanglou_pages_total"
+            for name, receiver in broken.items():
+                await until(
+                    lambda name=name: running.metric(pages, receiver=name, outcome="sent") == 1,
+                    name,
+                )
+                assert running.metric(pages, receiver=name, outcome="retried") == 2
+                assert receiver.requests == 3
+                assert receiver.told[-1].path == "/api/v2/alerts"
+
+
 async def test_a_page_that_cannot_be_told_becomes_a_dead_letter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,15 +105,15 @@ async def test_a_page_that_cannot_be_told_becomes_a_dead_letter(
             assert letter.agent == "pager"
             assert letter.error == "receiver hook: HTTP 400: bad: /***"
             assert letter.value == sent.to_json()
-            await until(lambda: given_up(running) == 1, "the metric")
+            await until(lambda: outcome(running, "hook", "dead_lettered") == 1, "the metric")
             assert running.metric("wanglou_pages_waiting", receiver="hook") == 0
             hook.otherwise = Answer()
             await one.send(sent)  # as `wanglou dlq replay` would
             await until(lambda: hook.told, "the page, asked for again")
 
 
-def given_up(running: Any) -> float:
-    return float(running.metric("wanglou_pages_total", receiver="hook", outcome="dead_lettered"))
+def outcome(running: Any, receiver: str, name: str) -> float:
+    return float(running.metric("wanglou_pages_total", receiver=receiver, outcome=name))
 
 
 async def test_what_is_no_alert_becomes_a_dead_letter_and_the_next_goes_on(
