@@ -235,7 +235,8 @@ WITHOUT_RIGHTS += list(COMMANDS.items())
 def test_a_user_without_rights_is_told_which(
     broker: SecureBroker, command: str, needed: tuple[Grant, ...]
 ) -> None:
-    arguments = command.replace("dlq show", "dlq show id").replace("dlq replay", "dlq replay --all")
+    full = {"dlq show": "dlq show id", "dlq replay": "dlq replay --all", "ack": "ack id --by me"}
+    arguments = full.get(command, command)
     words = arguments.split() + ([str(STREAM)] if command == "replay" else [])
     result = wanglou(broker.environment("SECURE", STRANGER), *words)
     listed = "; ".join(map(str, sorted(needed)))
