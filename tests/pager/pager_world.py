@@ -36,7 +36,7 @@ from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, RESPONSES,
 T = TypeVar("T")
 C = TypeVar("C", bound=Contract)
 SESSION_SECONDS = 2.0
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 DECIDED = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SECRET = "a-secret-part-of-the-url"
 TOPICS = (ALERTS, RESPONSES, DEAD_LETTERS, PAGER_STATE)
