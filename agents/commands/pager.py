@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import logging.config
 import signal
 import time
 
@@ -14,6 +15,7 @@ from wanglou.agents import topic_admin
 from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.shared import broker_option, run, settings_with
 from wanglou.agents.kafka import TopicProblem, partition_counts
+from wanglou.agents.logs import configuration
 from wanglou.agents.pager import new_pager, wall_clock
 from wanglou.agents.pager_links import new_links
 from wanglou.agents.pager_metrics import PagerMetrics
@@ -43,9 +45,7 @@ def pager(check: bool, port: int | None, broker: str | None) -> None:
             new_target(name, receiver, wall_clock)
         click.echo(f"{settings.pager.rules}: {len(rules.receivers)} receivers, all is well")
         return
-    logging.basicConfig(
-        level=settings.worker.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.config.dictConfig(configuration(settings.worker.log_format, settings.worker.log_level))
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     run(_run(settings))
 
