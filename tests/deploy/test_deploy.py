@@ -26,6 +26,7 @@ import yaml
 from wanglou.agents.app import APP_ID, STAGES
 from wanglou.agents.commands import main
 from wanglou.agents.commands.shared import ExitCode
+from wanglou.agents.pager_rules import load_pager_rules
 from wanglou.agents.settings import Settings, WorkerSettings, load_settings
 from wanglou.agents.stuck import StuckSettings
 from wanglou.schemas.topics import TOPICS
@@ -112,6 +113,20 @@ def test_compose_runs_every_agent_once_with_settings_that_load(
         agents += context.params.get("agents", ())
         assert load(one["environment"]).broker.url == "kafka:9092"
     assert sorted(agents) == sorted(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("rules", "address"),
+    [
+        ("compose-pager.yaml", "http://alertmanager:9093"),
+        ("kubernetes/pager/pager.yaml", "http://alertmanager.monitoring:9093"),
+    ],
+)
+def test_the_pagers_rules_load_and_name_the_alertmanager_beside_it(
+    rules: str, address: str
+) -> None:
+    receivers = load_pager_rules(DEPLOY / rules).receivers.values()
+    assert [one.load_url().get_secret_value() for one in receivers] == [address]
 
 
 def test_compose_gives_workers_time_to_end_their_batches(services: dict[str, Resource]) -> None:
