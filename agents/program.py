@@ -1,4 +1,4 @@
-"""A program of somebody else's, run beside ours: for ``wanglou ops`` and the tests."""
+"""A program of somebody else's, run beside ours: for the demo, ``wanglou ops`` and the tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ PROMETHEUS = ("prometheus",)
 
 
 class ProgramMissing(RuntimeError):
-    """A program is not installed, or did not start; the message says which."""
+    """A program is not installed; the message says which, and how to get it."""
+
+
+class ProgramFailed(RuntimeError):
+    """A program did not start; the message says which, with the end of its log."""
 
 
 def find(names: Sequence[str]) -> str:
@@ -35,25 +39,32 @@ def find(names: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], ready_url: str, log: Path) -> Iterator[None]:
-    """Run a program while the block runs, once its page answers. Raises ``ProgramMissing``."""
+def running(
+    command: Sequence[str], ready_url: str, log: Path, ready_seconds: float
+) -> Iterator[None]:
+    """Run a program while the block runs, once its page answers. Raises ``ProgramFailed``."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + ready_seconds
         while not _answers(ready_url):
             if process.poll() is not None or time.monotonic() > deadline:
                 tail = log.read_text(errors="replace")[-1000:]
-                raise ProgramMissing(f"{command[0]} did not start: {tail}")
+                raise ProgramFailed(f"{command[0]} did not start: {tail}")
             time.sleep(POLL_SECONDS)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, STOP_SECONDS)
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """SIGTERM, and SIGKILL if it has not ended after ``seconds``."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(url: str) -> bool:
@@ -71,16 +82,18 @@ def alertmanager(configuration: Path, folder: Path, port: int) -> Iterator[str]:
     command = [find(ALERTMANAGER), f"--config.file={configuration}"]
     command += [f"--storage.path={folder / 'alertmanager'}", "--cluster.listen-address="]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
-    with running(command, f"{url}/-/ready", folder / "alertmanager.log"):
+    with running(command, f"{url}/-/ready", folder / "alertmanager.log", READY_SECONDS):
         yield url
 
 
 @contextlib.contextmanager
-def prometheus(configuration: Path, folder: Path, port: int) -> Iterator[str]:
+def prometheus(
+    configuration: Path, folder: Path, port: int, ready_seconds: float = READY_SECONDS
+) -> Iterator[str]:
     """Run Prometheus; yields its URL."""
     url = f"http://127.0.0.1:{port}"
     command = [find(PROMETHEUS), f"--config.file={configuration}"]
     command += [f"--storage.tsdb.path={folder / 'prometheus'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
-    with running(command, f"{url}/-/ready", folder / "prometheus.log"):
+    with running(command, f"{url}/-/ready", folder / "prometheus.log", ready_seconds):
         yield url

@@ -9,7 +9,7 @@ import click
 
 from wanglou.agents.commands.shared import ExitCode, console, run
 from wanglou.agents.ops import Ops
-from wanglou.agents.program import ProgramMissing
+from wanglou.agents.program import ProgramFailed, ProgramMissing
 
 SPEED = 3000.0
 """Times event time: two days in a minute."""
@@ -29,7 +29,7 @@ def ops(context: click.Context) -> None:
     show = Ops(folder, SPEED, terminal.print)
     try:
         run(show.run())
-    except ProgramMissing as error:
+    except (ProgramMissing, ProgramFailed) as error:
         raise click.ClickException(str(error)) from error
     for what, came in show.seen.items():
         terminal.print(f"{what:<17}{'came' if came else 'did not come'}")

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from wanglou.agents.embedded_broker import free_port
+from wanglou.agents.program import stop
 from wanglou.agents.settings import BrokerSettings
 
 HOST = "127.0.0.1"
@@ -201,9 +202,4 @@ def running_secure_broker(
         assert ready.returncode == 0, log.read_text(errors="replace")[-3000:]
         yield broker
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, STOP_SECONDS)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,18 +15,14 @@ from typing import Any
 import yaml
 
 from wanglou.agents.embedded_broker import free_port
+from wanglou.agents.program import prometheus
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules"
 SCRAPE_SECONDS = 1
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.2
-STOP_SECONDS = 10.0
 
 Labels = Mapping[str, str]
-
-
-class PrometheusMissing(RuntimeError):
-    """There is no Prometheus in PATH."""
 
 
 class QueryError(ValueError):
@@ -39,8 +32,8 @@ class QueryError(ValueError):
 class Prometheus:
     """What a running Prometheus answers."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     def ask(self, path: str, **parameters: object) -> Any:
         """The data of an answer of its HTTP API. Raises ``QueryError``."""
@@ -50,14 +43,6 @@ class Prometheus:
                 return json.load(got)["data"]
         except urllib.error.HTTPError as error:
             raise QueryError(f"{error.code}: {error.read().decode()}") from None
-
-    def is_ready(self) -> bool:
-        """Whether it answers queries."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5):
-                return True
-        except OSError:
-            return False
 
     def now(self, query: str) -> list[tuple[Labels, float]]:
         """The series of a query now: labels without the name, and value."""
@@ -90,11 +75,8 @@ def _without_name(labels: dict[str, str]) -> Labels:
 def running_prometheus(folder: Path, targets: list[str]) -> Iterator[Prometheus]:
     """Scrape the targets each second, as job ``wanglou``, and evaluate the rules as often.
 
-    Raises ``PrometheusMissing``, and ``TimeoutError`` if it is not ready in two minutes.
+    Raises ``ProgramMissing``, and ``ProgramFailed`` if it is not ready in two minutes.
     """
-    program = shutil.which("prometheus")
-    if program is None:
-        raise PrometheusMissing("prometheus is missing: make tools")
     every = f"{SCRAPE_SECONDS}s"
     configuration = {
         "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
@@ -103,23 +85,5 @@ def running_prometheus(folder: Path, targets: list[str]) -> Iterator[Prometheus]
     }
     written = folder / "prometheus.yml"
     written.write_text(yaml.safe_dump(configuration))
-    port, log = free_port(), folder / "prometheus.log"
-    command = [program, f"--config.file={written}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-    command += [f"--web.listen-address=127.0.0.1:{port}"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        prometheus, deadline = Prometheus(port), time.monotonic() + READY_SECONDS
-        while not prometheus.is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                tail = log.read_text(errors="replace")[-2000:]
-                raise TimeoutError(f"prometheus is not ready: {tail}")
-            time.sleep(POLL_SECONDS)
-        yield prometheus
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with prometheus(written, folder, free_port(), READY_SECONDS) as url:
+        yield Prometheus(url)

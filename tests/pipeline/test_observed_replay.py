@@ -13,9 +13,9 @@ from functools import partial
 import pytest
 from cluster import Cluster
 from observed_replay import PARTITIONS, ObservedReplay, expression, observed_replay
-from prometheus_server import PrometheusMissing
 
 from wanglou.agents.app import STAGES
+from wanglou.agents.program import ProgramMissing
 from wanglou.agents.settings import Settings
 from wanglou.agents.stage import COMMON_OUTCOMES
 from wanglou.deploy.grafana.generate import DASHBOARDS
@@ -52,7 +52,7 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObservedReplay]
     try:
         with observed_replay(tmp_path_factory.mktemp("replay"), SPEED, LINES) as observed:
             yield observed
-    except PrometheusMissing as reason:
+    except ProgramMissing as reason:
         pytest.skip(str(reason))
 
 
