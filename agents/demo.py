@@ -17,9 +17,8 @@ from wanglou.agents import topic_admin
 from wanglou.agents.board import Board
 from wanglou.agents.board_feed import feed
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import start_producer
 from wanglou.agents.progress import wait_drained
-from wanglou.agents.replay import Replay, read_lines
+from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import DEPLOY, BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcess
 from wanglou.schemas.risk import Alert, AlertKind, LevelName
@@ -141,12 +140,8 @@ class Demo:
             playing.cancel()
 
     async def _replay(self, broker: BrokerSettings) -> None:
-        producer = await start_producer(broker)
-        try:
-            async for step in Replay(producer, self._speed).send(read_lines(STREAM)):
-                self.sent = step.line
-        finally:
-            await producer.stop()
+        async for step in replayed(broker, read_lines(STREAM), self._speed):
+            self.sent = step.line
         await wait_drained(broker, DRAIN_SECONDS)
 
     async def _judge(self, broker: BrokerSettings, worker: WorkerProcess) -> Outcome:

@@ -21,11 +21,10 @@ import yaml
 from wanglou.agents import topic_admin
 from wanglou.agents.demo import READY_SECONDS, SESSION_SECONDS, STREAM, own_environment
 from wanglou.agents.embedded_broker import embedded_broker, free_port
-from wanglou.agents.kafka import start_producer
 from wanglou.agents.local_receiver import LocalReceiver, Told
 from wanglou.agents.program import ALERTMANAGER, PROMETHEUS, alertmanager, find, prometheus
 from wanglou.agents.progress import wait_drained
-from wanglou.agents.replay import Replay, read_lines
+from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import DEPLOY, BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcess
 from wanglou.models.duty import DAYS
@@ -186,12 +185,8 @@ class Ops:
             playing.cancel()
 
     async def _replay(self, broker: BrokerSettings) -> None:
-        producer = await start_producer(broker)
-        try:
-            async for _ in Replay(producer, self._speed).send(read_lines(STREAM)):
-                pass
-        finally:
-            await producer.stop()
+        async for _ in replayed(broker, read_lines(STREAM), self._speed):
+            pass
         await wait_drained(broker, DRAIN_SECONDS)
 
     async def _show(self, told: Told) -> None:

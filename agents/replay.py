@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaProducer
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
-from wanglou.agents.kafka import Message, send_all
+from wanglou.agents.kafka import Message, send_all, start_producer
 from wanglou.agents.record import time_at
+from wanglou.agents.settings import BrokerSettings
 from wanglou.models.intake import EARLIEST, MAX_AHEAD, SenderClock, raw_key
 from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.control import CLOCK_HEADER
@@ -114,6 +115,18 @@ class Sent:
     line: int
     lines: int
     refused: list[str]
+
+
+async def replayed(
+    broker: BrokerSettings, lines: Iterator[Line], speed: float | None
+) -> AsyncIterator[Sent]:
+    """Send lines as `Replay` does, with a producer of its own; to be read to its end."""
+    producer = await start_producer(broker)
+    try:
+        async for sent in Replay(producer, speed).send(lines):
+            yield sent
+    finally:
+        await producer.stop()
 
 
 class Replay:

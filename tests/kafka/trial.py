@@ -21,8 +21,8 @@ from poison import Poison
 from real_kafka import Kafka
 
 from wanglou.agents import topic_admin
-from wanglou.agents.kafka import new_admin, partition_counts, start_producer
-from wanglou.agents.replay import Replay, read_lines
+from wanglou.agents.kafka import new_admin, partition_counts
+from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import WorkerProcessError
 from wanglou.schemas.topics import ALERTS, TOPICS
@@ -141,12 +141,8 @@ class Cluster:
         with TemporaryDirectory() as folder:
             file = Path(folder) / "load.jsonl"
             file.write_bytes(b"\n".join(lines) + b"\n")
-            producer = await start_producer(self._broker)
-            try:
-                async for step in Replay(producer, None).send(read_lines(file)):
-                    assert not step.refused
-            finally:
-                await producer.stop()
+            async for step in replayed(self._broker, read_lines(file), None):
+                assert not step.refused
 
 
 class InUse(RuntimeError):

@@ -27,9 +27,9 @@ from real_kafka import NoKafka, running_kafka
 from wanglou.agents import topic_admin
 from wanglou.agents.commands.shared import ExitCode
 from wanglou.agents.demo import STREAM, own_environment
-from wanglou.agents.kafka import read_to_end, start_producer
+from wanglou.agents.kafka import read_to_end
 from wanglou.agents.progress import wait_drained
-from wanglou.agents.replay import Replay, read_lines
+from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.schemas.compatibility import breaking_changes
@@ -157,14 +157,10 @@ class Trial:
         """A part of the stream, from 0, in about ``PART_SECONDS``."""
         lines = list(read_lines(STREAM))
         first, last = (len(lines) * number // PARTS for number in (part, part + 1))
-        producer = await start_producer(self._broker)
-        try:
-            replay = Replay(producer, STREAM_SECONDS / PARTS / PART_SECONDS)
-            async for sent in replay.send(iter(lines[first:last])):
-                assert not sent.refused
-                self.sent = sent.line
-        finally:
-            await producer.stop()
+        speed = STREAM_SECONDS / PARTS / PART_SECONDS
+        async for sent in replayed(self._broker, iter(lines[first:last]), speed):
+            assert not sent.refused
+            self.sent = sent.line
 
     async def refuse(self, release: Release, part: int) -> int:
         """The exit code of a worker that joins, and has to end when it is given a partition."""

@@ -13,9 +13,9 @@ from aiokafka import ConsumerRecord
 
 from wanglou.agents import topic_admin
 from wanglou.agents.embedded_broker import embedded_broker
-from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all, start_producer
+from wanglou.agents.kafka import Message, new_producer, read_to_end, send_all
 from wanglou.agents.progress import topic_counts, wait_drained
-from wanglou.agents.replay import Replay, read_lines
+from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.models.intake import raw_key
@@ -70,13 +70,9 @@ class Cluster:
         self, file: Path, speed: float | None = None, lines: int | None = None
     ) -> None:
         """A recorded stream or its first lines, as ``wanglou replay`` sends it."""
-        producer = await start_producer(self.broker)
-        try:
-            sending = Replay(producer, speed).send(itertools.islice(read_lines(file), lines))
-            async for sent in sending:
-                assert not sent.refused
-        finally:
-            await producer.stop()
+        first = itertools.islice(read_lines(file), lines)
+        async for sent in replayed(self.broker, first, speed):
+            assert not sent.refused
 
     async def send_keyed(self, messages: Iterable[tuple[str | None, bytes | None]]) -> None:
         """Raw messages with keys of the test's choice."""
