@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from wanglou.agents.acknowledging import send_acknowledgement
+from wanglou.agents.commands.alerts import alerts_in_topic, the_one
 from wanglou.agents.commands.shared import broker_option, printable, run, settings_with
-from wanglou.agents.kafka import contract_in, read_to_end, start_producer
+from wanglou.agents.kafka import start_producer
 from wanglou.agents.settings import BrokerSettings
 from wanglou.schemas.risk import Alert
-from wanglou.schemas.topics import ALERTS
 
 
 @click.command()
@@ -30,15 +30,7 @@ def ack(alert: str, by: str, broker: str | None) -> None:
 
 
 async def _acknowledge(broker: BrokerSettings, wanted: str, by: str) -> Alert:
-    found: dict[str, Alert] = {}
-    async for record in read_to_end(broker, ALERTS.name):
-        alert = contract_in(record, Alert)
-        if alert is not None and alert.id.startswith(wanted):
-            found[alert.id] = alert
-    if len(found) != 1:
-        problem = f"{len(found)} alerts begin like this" if found else "no alert has this id"
-        raise click.ClickException(f"{wanted}: {problem}")
-    (alert,) = found.values()
+    alert = the_one(await alerts_in_topic(broker), wanted)
     producer = await start_producer(broker)
     try:
         await send_acknowledgement(producer, alert.event_id, alert.id, by)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from wanglou.agents.commands.alerts import alerts_in_topic, the_one
 from wanglou.agents.commands.backtest import run_backtest
 from wanglou.agents.commands.shared import (
     EXISTING_FILE,
@@ -20,7 +21,6 @@ from wanglou.agents.commands.shared import (
     settings_with,
 )
 from wanglou.agents.explanation_page import page, verdict
-from wanglou.agents.kafka import contract_in, read_to_end
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.explanation import Explanation, compare, recompute
@@ -29,7 +29,6 @@ from wanglou.models.rules import Rules
 from wanglou.models.taxonomy import Severity
 from wanglou.schemas.problems import describe
 from wanglou.schemas.risk import Alert
-from wanglou.schemas.topics import ALERTS
 
 
 @click.command()
@@ -62,7 +61,7 @@ def explain(
     settings = settings_with(broker)
     rules = settings.load_rules()
     found = _alerts(settings.broker, alerts)
-    chosen = found if alert is None else [_one(found, alert)]
+    chosen = found if alert is None else [the_one(found, alert)]
     explanations = _explained(settings, rules, chosen, mentions)
     terminal = console()
     for one in explanations:
@@ -79,16 +78,7 @@ def explain(
 
 
 def _alerts(broker: BrokerSettings, file: Path | None) -> list[Alert]:
-    return run(_from_topic(broker)) if file is None else list(_from_file(file))
-
-
-async def _from_topic(broker: BrokerSettings) -> list[Alert]:
-    alerts: dict[str, Alert] = {}  # a repeat says the same
-    async for record in read_to_end(broker, ALERTS.name):
-        alert = contract_in(record, Alert)
-        if alert is not None:
-            alerts.setdefault(alert.id, alert)
-    return list(alerts.values())
+    return run(alerts_in_topic(broker)) if file is None else list(_from_file(file))
 
 
 def _from_file(file: Path) -> Iterator[Alert]:
@@ -99,14 +89,6 @@ def _from_file(file: Path) -> Iterator[Alert]:
             yield Alert.model_validate_json(line)
         except ValidationError as error:
             raise click.ClickException(f"{file}:{number}: {describe(error)}") from error
-
-
-def _one(alerts: list[Alert], wanted: str) -> Alert:
-    found = [one for one in alerts if one.id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    problem = f"{len(found)} alerts begin like this" if found else "no alert has this id"
-    raise click.ClickException(f"{wanted}: {problem}; {len(alerts)} were read")
 
 
 def _explained(
