@@ -284,15 +284,18 @@ class StageLoop:
 
     def _log(self, records: list[Record], emissions: list[Emission]) -> None:
         """Each dead letter; at debug each record too, with where what came of it has gone."""
-        agent, topics = self._stage.name, defaultdict[str, list[str]](list)
+        agent = self._stage.name
         for one in emissions:
-            topics[one.record.id].append(one.message.topic)
             if one.rejected is not None:
                 reason = one.rejected.reason.value
                 logger.warning("dead letter", extra={**about(agent, one.record), "reason": reason})
-        if logger.isEnabledFor(logging.DEBUG):
-            for record in records:
-                logger.debug("done", extra={**about(agent, record), "to": topics[record.id]})
+        if not logger.isEnabledFor(logging.DEBUG):
+            return
+        topics = defaultdict[str, list[str]](list)
+        for one in emissions:
+            topics[one.record.id].append(one.message.topic)
+        for record in records:
+            logger.debug("done", extra={**about(agent, record), "to": topics[record.id]})
 
     def _count_retries(self, count: int) -> None:
         self._metrics.send_retries.labels(self._stage.name).inc(count)

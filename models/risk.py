@@ -119,6 +119,7 @@ class RiskStep:
         self._playbooks = playbooks
         self._regulator = regulator
         self._rules_version = rules_version
+        self._institutions = {one.id: one for one in watchlist.institutions}
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
         self._risks: dict[str, float] = {}
@@ -148,7 +149,7 @@ class RiskStep:
     def _severity(self, key: str) -> Severity:
         institution, topic = self._parts(key)
         severity = self._taxonomy.topic(topic).severity
-        return in_force(severity, self._watchlist.find(institution), self._parameters)
+        return in_force(severity, self._institutions.get(institution), self._parameters)
 
     def process(self, mention: ScoredMention, *, position: Position) -> Decision:
         """Fold a mention in; if it moves the clock, first close the minutes before it."""
