@@ -22,6 +22,7 @@ from wanglou.agents.casebook import Casebook, Desk
 from wanglou.agents.kafka import (
     Message,
     new_reader,
+    place_of,
     read_place,
     send_all,
     start_producer,
@@ -29,9 +30,9 @@ from wanglou.agents.kafka import (
 )
 from wanglou.agents.kafka_security import client_security
 from wanglou.agents.pager_courier import Courier
-from wanglou.agents.pager_links import new_links
+from wanglou.agents.pager_links import Links
 from wanglou.agents.pager_metrics import PagerMetrics
-from wanglou.agents.pager_rules import PagerRules, load_pager_rules
+from wanglou.agents.pager_rules import PagerRules
 from wanglou.agents.pager_targets import Target, new_target
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.models.case import (
@@ -234,7 +235,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             except ValidationError as error:
                 await self._reject(record, Reason.of(error), describe(error))
             except Exception as error:
-                logger.exception("%s", _id_of(record))
+                logger.exception("%s", place_of(record))
                 await self._reject(record, Reason.FAILED, f"{type(error).__name__}: {error}")
             else:
                 if case is not None:
@@ -250,7 +251,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             return None
         case = desk.cases.get(response.event_id)
         if case is None:
-            logger.warning("%s: acknowledges a case that is not known", _id_of(record))
+            logger.warning("%s: acknowledges a case that is not known", place_of(record))
             return None
         level = case.page.level
         given = Acknowledgement(response.by, response.at)
@@ -325,7 +326,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
         self, record: ConsumerRecord, reason: Reason, error: str, suffix: str = ""
     ) -> None:
         letter = DeadLetter(
-            id=_id_of(record) + suffix,
+            id=place_of(record) + suffix,
             agent="pager",
             reason=reason,
             error=error[:MAX_ERROR_CHARACTERS],
@@ -374,14 +375,19 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             self._metrics.unacknowledged_oldest.labels(level.label).set(_earliest(since))
 
 
-def new_pager(settings: Settings, metrics: PagerMetrics, clock: PagerClock) -> Pager:
-    """A pager by its settings. Raises ``RulesError``."""
-    links = new_links(settings.pager)
+def new_pager(
+    settings: Settings,
+    rules: PagerRules,
+    links: Links | None,
+    metrics: PagerMetrics,
+    clock: PagerClock,
+) -> Pager:
+    """A pager; its texts have ``links`` to acknowledge, if any. Raises ``RulesError``."""
 
     def link_of(case: Case) -> str:
         return links.link(case.page.event_id, case.page.alert_id) if links else ""
 
-    return Pager(settings, load_pager_rules(settings.pager.rules), metrics, clock, link_of)
+    return Pager(settings, rules, metrics, clock, link_of)
 
 
 def _new_consumer(broker: BrokerSettings) -> AIOKafkaConsumer:
@@ -402,10 +408,6 @@ def _new_consumer(broker: BrokerSettings) -> AIOKafkaConsumer:
 
 def _places(partition: int) -> tuple[Place, Place]:
     return Place(ALERTS.name, partition), Place(RESPONSES.name, partition)
-
-
-def _id_of(record: ConsumerRecord) -> str:
-    return f"{record.topic}/{record.partition}/{record.offset}"
 
 
 def _called(case: Case) -> tuple[str, int]:

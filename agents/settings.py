@@ -121,7 +121,7 @@ class BrokerSettings(_Section):
     @classmethod
     def _password_in(cls, file: Path | None) -> Path | None:
         if file is not None:
-            _read_password(file)
+            _read_secret(file, EMPTY_PASSWORD)
         return file
 
     @model_validator(mode="after")
@@ -165,12 +165,12 @@ class BrokerSettings(_Section):
         if self.password_file is None:
             raise SettingsError("broker.password: is not set")
         try:
-            return _read_password(self.password_file)
+            return _read_secret(self.password_file, EMPTY_PASSWORD)
         except ValueError as error:
             raise SettingsError(f"broker.password_file: {error}") from None
 
 
-def _read_password(file: Path) -> str:
+def _read_secret(file: Path, empty: str) -> str:
     """The text of a file without the end of its line. Raises ``ValueError`` that shows none."""
     try:
         password = file.read_text(encoding="utf-8").rstrip("\r\n")
@@ -179,7 +179,7 @@ def _read_password(file: Path) -> str:
     except UnicodeDecodeError:
         raise ValueError(f"{file}: is not UTF-8") from None
     if not password.strip():
-        raise ValueError(f"{file}: {EMPTY_PASSWORD}")
+        raise ValueError(f"{file}: {empty}")
     return password
 
 
@@ -288,7 +288,7 @@ class PagerSettings(_Section):
     def load_link_key(self) -> str:
         """The key of the links, empty if there is none. Raises ``ValueError`` that shows none."""
         if self.link_key_file is not None:
-            return _read_password(self.link_key_file)
+            return _read_secret(self.link_key_file, EMPTY_KEY)
         return "" if self.link_key is None else self.link_key.get_secret_value().strip()
 
 

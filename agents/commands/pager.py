@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import logging.config
 import signal
 import time
@@ -20,7 +19,7 @@ from wanglou.agents.pager import new_pager, wall_clock
 from wanglou.agents.pager_links import new_links
 from wanglou.agents.pager_metrics import PagerMetrics
 from wanglou.agents.pager_pages import Pages
-from wanglou.agents.pager_rules import load_pager_rules
+from wanglou.agents.pager_rules import PagerRules, load_pager_rules
 from wanglou.agents.pager_targets import new_target
 from wanglou.agents.settings import Settings
 from wanglou.models.pager_clock import PagerClock
@@ -46,11 +45,10 @@ def pager(check: bool, port: int | None, broker: str | None) -> None:
         click.echo(f"{settings.pager.rules}: {len(rules.receivers)} receivers, all is well")
         return
     logging.config.dictConfig(configuration(settings.worker.log_format, settings.worker.log_level))
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    run(_run(settings))
+    run(_run(settings, rules))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, rules: PagerRules) -> None:
     counts = await partition_counts(settings.broker)
     needed = (ALERTS, RESPONSES, DEAD_LETTERS, PAGER_STATE)
     found = topic_admin.findings(counts, needed)
@@ -64,7 +62,8 @@ async def _run(settings: Settings) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = PagerMetrics(registry)
-    pager = new_pager(settings, metrics, PagerClock(wall_clock, time.monotonic))
+    links = new_links(settings.pager)
+    pager = new_pager(settings, rules, links, metrics, PagerClock(wall_clock, time.monotonic))
 
     async def acknowledge(event_id: str, alert_id: str, by: str) -> None:
         await send_acknowledgement(pager.producer, event_id, alert_id, by)
@@ -73,9 +72,7 @@ async def _run(settings: Settings) -> None:
         pager.measure()
         return registry
 
-    pages = Pages(
-        new_links(settings.pager), acknowledge, pager.title_of, measured, lambda: pager.ready
-    )
+    pages = Pages(links, acknowledge, pager.title_of, measured, lambda: pager.ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pager.stop)

@@ -25,7 +25,9 @@ from wanglou.agents.embedded_broker import embedded_broker
 from wanglou.agents.kafka import Message, contract_in, read_to_end, send_all, start_producer
 from wanglou.agents.local_receiver import LocalReceiver
 from wanglou.agents.pager import Pager, new_pager, wall_clock
+from wanglou.agents.pager_links import new_links
 from wanglou.agents.pager_metrics import PagerMetrics
+from wanglou.agents.pager_rules import load_pager_rules
 from wanglou.agents.settings import BrokerSettings, TopicSettings, load_settings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.models.pager_clock import PagerClock
@@ -215,7 +217,13 @@ async def pager_here(
     path.write_text(yaml.safe_dump(dict(rules), allow_unicode=True), encoding="utf-8")
     settings = load_settings(broker=one.broker, pager={"rules": path, **own})
     metrics = PagerMetrics(CollectorRegistry())
-    pager = new_pager(settings, metrics, clock or PagerClock(wall_clock, time.monotonic))
+    pager = new_pager(
+        settings,
+        load_pager_rules(path),
+        new_links(settings.pager),
+        metrics,
+        clock or PagerClock(wall_clock, time.monotonic),
+    )
     task = asyncio.create_task(pager.run())
     try:
         await until(lambda: pager.ready or task.done(), "the pager")
