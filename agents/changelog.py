@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from wanglou.agents.dead_letter_limit import History
-from wanglou.agents.kafka import Message, new_reader, read_place, stop_reader
+from wanglou.agents.kafka import Message, new_reader, place_of, read_place, stop_reader
 from wanglou.agents.latest import Latest, Written
 from wanglou.agents.settings import BrokerSettings
 from wanglou.models.order import Mark, Position
@@ -114,7 +114,7 @@ class Changelog(Generic[V]):
         async for record in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
-                stored, counted = decode_mark(record.value, self._where(record))
+                stored, counted = decode_mark(record.value, place_of(record))
                 if mark.later(stored) is stored:
                     mark, history = stored, counted
             else:
@@ -135,14 +135,14 @@ class Changelog(Generic[V]):
         async for record in self._read(partition, position):
             position = record.offset + 1
             if record.key == MARK_KEY:
-                stored, _ = decode_mark(record.value, self._where(record))
+                stored, _ = decode_mark(record.value, place_of(record))
                 is_ours = mark.later(stored) is mark
             else:
                 is_ours = state.compare(
                     record.key.decode(), self._position(record), is_tombstone=record.value is None
                 )
             if not is_ours:
-                raise TakenOver(f"{self._where(record)}: another worker has the partition")
+                raise TakenOver(f"{place_of(record)}: another worker has the partition")
         if repaired := state.repair():
             logger.warning("%s/%d: %d older values stood last", *self._place(partition), repaired)
         return position
@@ -160,14 +160,11 @@ class Changelog(Generic[V]):
         finally:
             await stop_reader(reader)
 
-    def _where(self, record: ConsumerRecord) -> str:
-        return f"{record.topic}/{record.partition}/{record.offset}"
-
     def _position(self, record: ConsumerRecord) -> Position:
         for name, value in record.headers:
             if name == POSITION_HEADER:
                 return Position(*map(int, value.split(b",")))
-        where = self._where(record)
+        where = place_of(record)
         if record.value is None:
             raise StateError(f"{where}: is a tombstone without the header {POSITION_HEADER!r}")
         return self.decode(record.value, where).position
@@ -175,7 +172,7 @@ class Changelog(Generic[V]):
     def _entry(self, written: Written) -> Entry[V] | Entry[None]:
         if written.is_tombstone:
             return Entry(written.position, 0, None)
-        return self.decode(written.record.value, self._where(written.record))
+        return self.decode(written.record.value, place_of(written.record))
 
     def encode(self, entry: Entry[V] | Entry[None]) -> bytes:
         """What is written to the topic."""

@@ -198,6 +198,11 @@ async def partition_counts(broker: BrokerSettings) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
+def place_of(record: ConsumerRecord) -> str:
+    """topic/partition/offset: where a record stands."""
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
 def contract_in(record: ConsumerRecord, contract: type[C]) -> C | None:
     """The contract in a record; None for a tombstone, and for what no agent wrote (logged)."""
     if record.value is None:
@@ -205,8 +210,7 @@ def contract_in(record: ConsumerRecord, contract: type[C]) -> C | None:
     try:
         return contract.model_validate_json(record.value)
     except ValidationError as error:
-        place = f"{record.topic}/{record.partition}/{record.offset}"
-        logger.warning("%s is no %s: %s", place, contract.__name__, describe(error))
+        logger.warning("%s is no %s: %s", place_of(record), contract.__name__, describe(error))
         return None
 
 

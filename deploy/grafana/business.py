@@ -13,6 +13,16 @@ from wanglou.deploy.grafana.panels import (
     rising,
 )
 
+OPEN_EVENTS = Panel(
+    "Open events by level 事件等级",
+    "Events in force by level: 蓝 一般, 黄 较大, 橙 重大, 红 特别重大.",
+    "short",
+    rising(10, 50),
+    (Query("sum by (level) (wanglou_open_events)", "{{level}}"),),
+    "stack",
+)
+"""Stands on the overview too."""
+
 CHOSEN = 'institution=~"$institution"'
 
 BUSINESS = Dashboard(
@@ -23,14 +33,7 @@ BUSINESS = Dashboard(
         Row(
             "Risk 风险",
             (
-                Panel(
-                    "Open events by level 事件等级",
-                    "Events in force by level: 蓝 一般, 黄 较大, 橙 重大, 红 特别重大.",
-                    "short",
-                    rising(10, 50),
-                    (Query("sum by (level) (wanglou_open_events)", "{{level}}"),),
-                    "stack",
-                ),
+                OPEN_EVENTS,
                 Panel(
                     "Risk by institution 机构风险值",
                     "Highest risk (0 to 100) of an institution's open events; 0 without any.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wanglou.deploy.grafana.business import OPEN_EVENTS
 from wanglou.deploy.grafana.panels import (
     LEVELS,
     Dashboard,
@@ -105,14 +106,7 @@ OVERVIEW = Dashboard(
                         for window in ("5m", "1h", "6h")
                     ),
                 ),
-                Panel(
-                    "Open events by level 事件等级",
-                    "Events in force by level: 蓝 一般, 黄 较大, 橙 重大, 红 特别重大.",
-                    "short",
-                    rising(10, 50),
-                    (Query("sum by (level) (wanglou_open_events)", "{{level}}"),),
-                    "stack",
-                ),
+                OPEN_EVENTS,
                 Panel(
                     "Highest risk 机构最高风险值",
                     "Highest risk (0 to 100) of each institution's open events.",

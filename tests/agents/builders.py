@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
+
+from aiokafka import TopicPartition
 
 from wanglou.agents.kafka import Message
 from wanglou.agents.record import Emission, Record
 from wanglou.agents.stage import Stage
+from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.topics import TOPICS
 
 RECEIVED = datetime(2026, 3, 2, 1, 2, 3, tzinfo=UTC)
@@ -40,3 +44,17 @@ def as_read(messages: Iterable[Message], partition: int = 0) -> list[Record]:
         )
         for offset, message in enumerate(messages)
     ]
+
+
+def stands(
+    place: TopicPartition, offset: int, key: bytes, value: bytes | None, headers: Headers
+) -> Any:
+    """What a reader gives of a record, as far as ours look at it."""
+    return SimpleNamespace(
+        topic=place.topic,
+        partition=place.partition,
+        offset=offset,
+        key=key,
+        value=value,
+        headers=headers,
+    )

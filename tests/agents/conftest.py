@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from tests.environment import clean_environment
 from wanglou.agents.changelog import Changelog
 from wanglou.agents.metrics import Metrics
 from wanglou.agents.record import Record
@@ -26,17 +25,10 @@ from wanglou.models.opinion import NO_EVENT, Opinion, Passage
 from wanglou.models.rules import Rules
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
+__all__ = ["clean_environment"]  # a fixture for all of them
+
 HANG_SECONDS = 60
 """Far longer than any test takes: a command that hangs fails its test, not the whole run."""
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but the built-in ones, whatever the caller's environment and folder have."""
-    for variable in list(os.environ):
-        if variable.upper().startswith("WANGLOU_"):
-            monkeypatch.delenv(variable)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.agents.builders import stands
 from wanglou.agents import changelog
 from wanglou.agents.changelog import (
     MARK_KEY,
@@ -260,14 +260,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Standing:
 
     async def read_place(reader: object, place: Any, position: int) -> AsyncIterator[Any]:
         for offset, (key, value, headers) in list(enumerate(standing))[position:]:
-            yield SimpleNamespace(
-                topic=place.topic,
-                partition=place.partition,
-                offset=offset,
-                key=key,
-                value=value,
-                headers=headers,
-            )
+            yield stands(place, offset, key, value, headers)
 
     monkeypatch.setattr(changelog, "new_reader", lambda broker: _Reader())
     monkeypatch.setattr(changelog, "read_place", read_place)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.agents.builders import RECEIVED, as_read, counts, run_through
+from tests.agents.builders import RECEIVED, as_read, counts, run_through, stands
 from wanglou.agents import changelog
 from wanglou.agents.kafka import Message
 from wanglou.agents.loop import StageLoop
@@ -157,14 +157,7 @@ def producer_topics(producer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         sent = zip(producer.sent, producer.headers, strict=True)
         standing = [one for one in sent if one[0][0] == place.topic]
         for offset, ((_, key, value), headers) in list(enumerate(standing))[position:]:
-            yield SimpleNamespace(
-                topic=place.topic,
-                partition=place.partition,
-                offset=offset,
-                key=key,
-                value=value,
-                headers=list(headers.items()),
-            )
+            yield stands(place, offset, key, value, tuple(headers.items()))
 
     class Reader:
         async def start(self) -> None:

@@ -1,17 +1,5 @@
-"""No settings but the built-in ones, and secrets in the environment as an operator has them."""
+"""What every test of the pager begins with."""
 
-from __future__ import annotations
+from tests.environment import clean_environment
 
-import os
-from pathlib import Path
-
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the caller's environment and folder have."""
-    for variable in list(os.environ):
-        if variable.upper().startswith("WANGLOU_"):
-            monkeypatch.delenv(variable)
-    monkeypatch.chdir(tmp_path)
+__all__ = ["clean_environment"]
