@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from wanglou.agents.kafka import Message, send_all
 from wanglou.schemas.cloudevents import cloudevents_headers
-from wanglou.schemas.response import Measure, Response
+from wanglou.schemas.response import Act, Response
 from wanglou.schemas.topics import RESPONSES
 
 
@@ -21,7 +21,7 @@ async def send_acknowledgement(
         id=str(uuid5(NAMESPACE_URL, f"acknowledgement\n{alert_id}\n{by}")),
         event_id=event_id,
         alert_id=alert_id,
-        measure=Measure.ACKNOWLEDGEMENT,
+        act=Act.ACKNOWLEDGEMENT,
         by=by,
         at=datetime.now(UTC),
     )

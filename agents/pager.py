@@ -54,7 +54,7 @@ from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.cloudevents import cloudevents_headers
 from wanglou.schemas.dead_letter import MAX_ERROR_CHARACTERS, DeadLetter, Reason
 from wanglou.schemas.problems import describe
-from wanglou.schemas.response import Measure, Response
+from wanglou.schemas.response import Act, Response
 from wanglou.schemas.risk import Alert, Level
 from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, RESPONSES
 
@@ -247,7 +247,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
         if record.topic == ALERTS.name:
             return self._alerted(desk, record)
         response = Response.model_validate_json(record.value or b"")
-        if response.measure is not Measure.ACKNOWLEDGEMENT:
+        if response.act is not Act.ACKNOWLEDGEMENT:
             return None
         case = desk.cases.get(response.event_id)
         if case is None:

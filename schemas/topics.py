@@ -14,6 +14,7 @@ from wanglou.schemas.base import Contract
 from wanglou.schemas.control import HEARTBEAT_TYPE, WATERMARK_TYPE, Heartbeat, Watermark
 from wanglou.schemas.dead_letter import DeadLetter
 from wanglou.schemas.mention import DedupedMention, Mention, RawMention, ScoredMention
+from wanglou.schemas.page import Page
 from wanglou.schemas.response import Evaluation, Response
 from wanglou.schemas.risk import Alert, Event
 
@@ -136,7 +137,7 @@ SCORED = Topic(
     ScoredMention,
     "institution",
     ("sentiment",),
-    ("risk",),
+    ("risk", "archive"),
     "The mention with polarity and risk topic.",
     retention=timedelta(days=3),
     control=Watermark,
@@ -146,7 +147,7 @@ EVENTS = Topic(
     Event,
     "id",
     ("risk",),
-    ("anyone",),
+    ("archive", "anyone"),
     "The latest state of each event: institution × risk topic.",
     compacted=True,
 )
@@ -163,18 +164,27 @@ RESPONSES = Topic(
     "responses",
     Response,
     "event_id",
-    ("people and systems that act", "wanglou ack"),
-    ("response", "pager"),
-    "An acknowledgement, or a measure taken.",
+    ("people and systems that act", "wanglou ack", "wanglou case"),
+    ("archive", "pager"),
+    "An acknowledgement, a measure taken, or other work on a case.",
     retention=timedelta(days=365),
 )
 EVALUATIONS = Topic(
     "evaluations",
     Evaluation,
     "event_id",
-    ("response",),
-    ("archive", "anyone"),
+    ("archive",),
+    ("anyone",),
     "The trend before and after a measure.",
+    retention=timedelta(days=365),
+)
+PAGES = Topic(
+    "pages",
+    Page,
+    "event_id",
+    ("pager",),
+    ("archive",),
+    "What a receiver was told of a case, or could not be.",
     retention=timedelta(days=365),
 )
 DEAD_LETTERS = Topic(
@@ -204,6 +214,7 @@ TOPICS = (
     ALERTS,
     RESPONSES,
     EVALUATIONS,
+    PAGES,
     DEAD_LETTERS,
     INTAKE_STATE,
     DEDUPE_STATE,

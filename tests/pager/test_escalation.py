@@ -13,7 +13,7 @@ from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.ack import _acknowledge
 from wanglou.agents.kafka import start_producer
 from wanglou.agents.local_receiver import LocalReceiver, Told
-from wanglou.schemas.response import Measure, Response
+from wanglou.schemas.response import Act, Response
 from wanglou.schemas.topics import RESPONSES
 
 EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -68,7 +68,7 @@ async def test_the_next_is_called_and_again_until_somebody_acknowledges(
             await asyncio.sleep(SHORT * 60 + 2)  # longer than until the next call would come
             assert len(phone.told) == before
             (response,) = await one.all(RESPONSES, Response)
-            assert (response.measure, response.by) == (Measure.ACKNOWLEDGEMENT, "李四")
+            assert (response.act, response.by) == (Act.ACKNOWLEDGEMENT, "李四")
 
             await one.send(alert(sequence=2, level="red", kind="escalated", previous="orange"))
             await until(lambda: len(phone.told) > before, "a call, as it is graver now")

@@ -15,7 +15,7 @@ from wanglou.schemas.base import Contract
 from wanglou.schemas.control import Heartbeat, Watermark
 from wanglou.schemas.export import json_schema, message_topics
 from wanglou.schemas.playbook import MeasureKind
-from wanglou.schemas.response import Measure
+from wanglou.schemas.response import MEASURES
 from wanglou.schemas.risk import Alert
 
 RAW = {
@@ -197,10 +197,29 @@ RESPONSE = {
     "id": "r-1",
     "event_id": "hexing-bank.outage",
     "alert_id": "hexing-bank.outage.2",
-    "measure": "crisis-team",
+    "act": "crisis-team",
     "by": "王芳",
     "at": "2020-01-25T06:30:00Z",
     "text": "已启动预案",
+    "draft_id": "d-1",
+    "evidence": ["https://example.com/log/7"],
+    "channel": "官方微博",
+    "url": "https://example.com/1",
+    "task_id": "t2",
+    "owner": "王芳",
+    "team": ["王芳", "李雷"],
+    "verdict": "late",
+    "missed_from": "2020-01-25T06:00:00Z",
+}
+PAGE = {
+    "id": "p-1",
+    "event_id": "hexing-bank.outage",
+    "alert_id": "hexing-bank.outage.2",
+    "receiver": "on-call-dingtalk",
+    "call": 2,
+    "outcome": "given-up",
+    "at": "2020-01-25T06:30:00Z",
+    "error": "429",
 }
 TREND = {"mentions": 30, "negative_share": 0.8, "risk": 55.0}
 EVALUATION = {
@@ -238,6 +257,7 @@ MESSAGES: Mapping[str, Mapping[str, Any]] = {
     "Alert": ALERT,
     "Response": RESPONSE,
     "Evaluation": EVALUATION,
+    "Page": PAGE,
     "DeadLetter": DEAD_LETTER,
     "Heartbeat": HEARTBEAT,
     "Watermark": WATERMARK,
@@ -371,7 +391,7 @@ def test_unknown_fields_are_ignored(contract: type[Contract]) -> None:
         ("Alert", "measures.0.kind", "prayer"),
         ("Alert", "measures.0.department", None),
         ("Alert", "reports.0.asks", None),
-        ("Response", "measure", "prayer"),
+        ("Response", "act", "prayer"),
         ("Response", "text", "x" * 8193),
         ("Evaluation", "before.negative_share", 2),
         ("DeadLetter", "reason", "bad-luck"),
@@ -459,5 +479,5 @@ def test_an_alert_of_a_release_without_playbooks_is_read() -> None:
 
 def test_what_is_planned_and_what_is_recorded_have_the_same_words() -> None:
     planned = {kind.value for kind in MeasureKind} - {"fact-finding"}
-    assert planned == {measure.value for measure in Measure} - {"acknowledgement"}
+    assert planned == {one.value for one in MEASURES} - {"regulator-report", "correction"}
     assert len({kind.chinese for kind in MeasureKind}) == len(MeasureKind)
