@@ -18,6 +18,7 @@ from wanglou.schemas.topics import (
     DEAD_LETTERS,
     EVENTS,
     PAGER_STATE,
+    PAGES,
     PREFIX,
     RAW,
     RESPONSES,
@@ -92,7 +93,7 @@ _PAGER = (
     ALL_TOPICS,
     Grant("group", "wanglou-pager", "READ"),
     *_on("READ", [ALERTS, RESPONSES, PAGER_STATE]),
-    *_on("WRITE", [RESPONSES, PAGER_STATE, DEAD_LETTERS]),
+    *_on("WRITE", [RESPONSES, PAGES, PAGER_STATE, DEAD_LETTERS]),
 )
 
 COMMANDS: Mapping[str, tuple[Grant, ...]] = {

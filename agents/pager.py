@@ -53,10 +53,11 @@ from wanglou.models.page_plan import is_quiet
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.cloudevents import cloudevents_headers
 from wanglou.schemas.dead_letter import MAX_ERROR_CHARACTERS, DeadLetter, Reason
+from wanglou.schemas.page import PageRecord
 from wanglou.schemas.problems import describe
 from wanglou.schemas.response import Act, Response
 from wanglou.schemas.risk import Alert, Level
-from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, RESPONSES
+from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGES, RESPONSES
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._metrics,
                 self._link_of,
                 self._put_aside,
+                self._publish,
             )
             for name, target in self._targets.items()
         ]
@@ -305,6 +307,16 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await asyncio.sleep(PATROL_SECONDS)
             await self.casebook.patrol()
+
+    async def _publish(self, pages: Sequence[PageRecord]) -> None:
+        """Write down what receivers were told."""
+        messages = []
+        for page in pages:
+            headers = cloudevents_headers(
+                id=page.id, type=PAGES.event_type, source="/wanglou/pager", time=page.at
+            )
+            messages.append(Message(PAGES.name, page.event_id.encode(), page.to_json(), headers))
+        await send_all(self.producer, messages)
 
     async def _put_aside(self, case: Case, receiver: str, error: str) -> None:
         """A page that a receiver was not told in time."""

@@ -257,7 +257,7 @@ MESSAGES: Mapping[str, Mapping[str, Any]] = {
     "Alert": ALERT,
     "Response": RESPONSE,
     "Evaluation": EVALUATION,
-    "Page": PAGE,
+    "PageRecord": PAGE,
     "DeadLetter": DEAD_LETTER,
     "Heartbeat": HEARTBEAT,
     "Watermark": WATERMARK,
