@@ -27,7 +27,12 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
+from wanglou.agents.archive.entries import KEPT, Kind
+from wanglou.agents.archive.sealing import Keys, MalformedKey, MasterKey, read_master_key
+from wanglou.agents.archive.signing import read_signing_key
 from wanglou.agents.certificates import show_own, trust_authorities
 from wanglou.agents.dead_letter_limit import DeadLetterLimits
 from wanglou.agents.stuck import StuckSettings
@@ -292,6 +297,121 @@ class PagerSettings(_Section):
         return "" if self.link_key is None else self.link_key.get_secret_value().strip()
 
 
+class ArchiveSettings(_Section):
+    """The database of cases, and its keys."""
+
+    url: str = Field(
+        "sqlite:///wanglou-archive.db",
+        description="sqlite:///FILE, or postgresql://USER@HOST/DATABASE without a password.",
+    )
+    password_file: Path | None = Field(None, description="File that holds USER's password.")
+    key: SecretStr | None = Field(
+        None, description="Master key, 64 hexadecimal digits; better key_file."
+    )
+    key_file: Path | None = Field(
+        None, description="File that holds key; without one nothing sensitive can be archived."
+    )
+    previous_key_file: Path | None = Field(
+        None, description="File of the key before, until `wanglou archive rotate-key` has run."
+    )
+    signing_key_file: Path | None = Field(
+        None, description="PEM file of the Ed25519 key that signs heads and exports."
+    )
+    retention_days: dict[Kind, Annotated[int, Field(ge=1, le=36_500)]] = Field(
+        {Kind.MENTION: 1095},
+        description="Days after a case was closed until the bodies of a kind are purged; kinds "
+        "that are not named are kept for good.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _database(cls, text: str) -> str:
+        try:
+            url = make_url(text)
+            backend = url.get_backend_name()
+        except (ArgumentError, ValueError):
+            backend = ""
+        if backend not in ("sqlite", "postgresql"):
+            raise ValueError("must be sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+        if url.password is not None:
+            raise ValueError("must hold no password: put it into a file, and set password_file")
+        if not url.database:
+            raise ValueError("names no file or database after the last /")
+        return text
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _well_formed(cls, key: object) -> object:
+        """Before pydantic's own check, whose error would show the value."""
+        text = key.get_secret_value() if isinstance(key, SecretStr) else key
+        if not isinstance(text, str | None):
+            raise ValueError("must be text: write it in quotes")
+        if text is not None:
+            read_master_key(text)
+        return key
+
+    @field_validator("key_file", "previous_key_file")
+    @classmethod
+    def _key_in(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _read_master_key(file)
+        return file
+
+    @field_validator("password_file")
+    @classmethod
+    def _password_in(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _read_secret(file, EMPTY_PASSWORD)
+        return file
+
+    @field_validator("signing_key_file")
+    @classmethod
+    def _signs(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            read_signing_key(file)
+        return file
+
+    @field_validator("retention_days")
+    @classmethod
+    def _can_be_purged(cls, days: dict[Kind, int]) -> dict[Kind, int]:
+        for kind in KEPT & days.keys():
+            raise ValueError(f"{kind} cannot be purged: without it the chain cannot be verified")
+        return days
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.key is not None and self.key_file is not None:
+            raise ValueError("key and key_file are both set: leave one out")
+        return self
+
+    def load_url(self) -> URL:
+        """The database's address, with its password. Raises ``ValueError`` that shows none."""
+        url = make_url(self.url)
+        if url.get_backend_name() == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        if self.password_file is not None:
+            url = url.set(password=_read_secret(self.password_file, EMPTY_PASSWORD))
+        return url
+
+    def load_keys(self) -> Keys | None:
+        """The master keys, None without any. Raises ``ValueError`` that shows none."""
+        if self.key is not None:
+            current = read_master_key(self.key.get_secret_value())
+        elif self.key_file is not None:
+            current = _read_master_key(self.key_file)
+        else:
+            return None
+        previous = self.previous_key_file
+        return Keys(current, *([] if previous is None else [_read_master_key(previous)]))
+
+
+def _read_master_key(file: Path) -> MasterKey:
+    try:
+        return read_master_key(_read_secret(file, EMPTY_KEY))
+    except MalformedKey as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
 class Settings(BaseSettings):
     """All settings. ``WANGLOU_BROKER__URL`` in the environment is ``broker.url`` in the file."""
 
@@ -312,6 +432,7 @@ class Settings(BaseSettings):
     dead_letters: DeadLetterLimits = DeadLetterLimits()
     stuck: StuckSettings = StuckSettings()
     pager: PagerSettings = PagerSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     author_key: SecretStr | None = Field(
         None, description="Secret key of the author hashes; without one they can be recomputed."
     )

@@ -1,0 +1,104 @@
+"""The connection to the archive's database: SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from wanglou.agents.archive.problems import explained
+
+BUSY_SECONDS = 10
+"""How long a writer waits for another one."""
+
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 300
+"""A statement of PostgreSQL that takes longer is stopped: whoever waits tries again."""
+
+POOL = 4
+STREAMED_ROWS = 1000
+"""Rows fetched at a time where many are read: a few MB."""
+
+_WRITES = "wanglou_writes"
+
+
+def new_engine(url: URL) -> Engine:
+    """An engine. Nothing is connected yet; errors show neither values nor the password."""
+    if url.get_backend_name() == "sqlite":
+        if url.database:
+            with suppress(OSError):  # connecting says better what is wrong
+                Path(url.database).touch(mode=0o600)
+        engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=POOL
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=POOL,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "wanglou",
+            "options": f"-c statement_timeout={STATEMENT_SECONDS}s "
+            f"-c lock_timeout={BUSY_SECONDS}s -c synchronous_commit=on",
+            "keepalives_idle": CONNECT_SECONDS,
+        },
+    )
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # what is committed lasts, also when the power fails
+        "foreign_keys = ON",
+        "secure_delete = ON",  # what is purged or erased is overwritten
+        "cell_size_check = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at once: one that began to read could not get it any more."""
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes. Raises ``Unavailable`` and other ``ArchiveError``."""
+    with explained(), engine.connect() as connection:
+        connection.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database, and streams."""
+    with explained(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        connection.execution_options(yield_per=STREAMED_ROWS)
+        with connection.begin():
+            yield connection
+
+
+def forget_erased(engine: Engine) -> None:
+    """Let no file keep what was emptied: SQLite's log is written back, PostgreSQL's table anew."""
+    with explained(), engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql("VACUUM FULL person_keys")

@@ -1,0 +1,28 @@
+"""Open the archive that the settings name."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from wanglou.agents.archive.database import new_engine
+from wanglou.agents.archive.migration import check_revision
+from wanglou.agents.archive.store import Archive
+from wanglou.agents.settings import ArchiveSettings
+
+
+def engine_of(settings: ArchiveSettings) -> Engine:
+    """The database; nothing is connected yet."""
+    return new_engine(settings.load_url())
+
+
+def open_archive(settings: ArchiveSettings, with_keys: bool = True) -> Archive:
+    """The archive, with tables of this release and keys that fit.
+
+    Raises ``RevisionProblem``, ``KeyProblem``, ``Unavailable``. Without keys it can be verified.
+    """
+    engine = engine_of(settings)
+    check_revision(engine)
+    archive = Archive(engine, settings.load_keys() if with_keys else None)
+    if with_keys:
+        archive.check_keys()
+    return archive
