@@ -305,6 +305,8 @@ class ArchiveSettings(_Section):
         description="sqlite:///FILE, or postgresql://USER@HOST/DATABASE without a password.",
     )
     password_file: Path | None = Field(None, description="File that holds USER's password.")
+    host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
+    port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 6068
     key: SecretStr | None = Field(
         None, description="Master key, 64 hexadecimal digits; better key_file."
     )

@@ -176,6 +176,8 @@ class CaseFile(_Part):
     reviews: list[Review] = []
     responses: list[str] = []
     """Ids of the responses that it took in."""
+    evaluated: list[str] = []
+    """Ids of the evaluations of its measures that were made."""
 
     @property
     def is_sensitive(self) -> bool:

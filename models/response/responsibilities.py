@@ -6,8 +6,7 @@ Roles 角色 say what a person may do; ``may`` checks every command and every ro
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from wanglou.models.duty import WEEK_MINUTES, Rota, Shift, gaps, overlaps, spans
-from wanglou.models.response.case_file import SYSTEM, Refused
+from wanglou.models.duty import Rota
+from wanglou.models.response.case_file import Refused
 from wanglou.models.rules_file import RulesFile
 from wanglou.models.watchlist import Watchlist
-from wanglou.schemas.problems import Location, Problem, check
+from wanglou.schemas.problems import Problem, check
 from wanglou.schemas.response import MEASURES, Act
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -231,9 +230,7 @@ class Responsibilities(_Section):
                 f"institutions of {id} are {', '.join(person.institutions)}"
             )
 
-    def who_is_responsible(
-        self, institution: str, duty: Duty, time: datetime
-    ) -> tuple[str, ...]:
+    def who_is_responsible(self, institution: str, duty: Duty, time: datetime) -> tuple[str, ...]:
         """Ids of those who have a duty at a time, the first before the others."""
         raise NotImplementedError
 
