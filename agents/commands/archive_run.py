@@ -37,8 +37,9 @@ from wanglou.schemas.topics import (
 def archive_run(port: int | None, broker: str | None) -> None:
     """Record all that is said and done of cases until SIGTERM or Ctrl-C.
 
-    Reads mentions, events, alerts, pages and responses; keeps the cases, checks responses, evaluates
-    measures. Several of them share the partitions. Needs the tables: wanglou archive upgrade.
+    Reads mentions, events, alerts, pages and responses; keeps the cases, checks responses,
+    evaluates measures. Several of them share the partitions. Needs the tables: wanglou archive
+    upgrade.
     """
     overrides = {} if port is None else {"archive": {"port": port}}
     settings = settings_with(broker, **overrides)

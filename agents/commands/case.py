@@ -147,7 +147,7 @@ def release(correction: bool, **given: Any) -> None:
 @url_option
 @task_option
 def measure(act: str, **given: Any) -> None:
-    """Record another measure: explanation 沟通解释, guidance 舆情引导, crisis-team, regulator-report."""
+    """Record another measure: explanation, guidance, crisis-team, regulator-report 处置措施."""
     act_on(Act(act), **given)
 
 

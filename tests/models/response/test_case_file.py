@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.models.response.builders import START, alert, at, planned
 from wanglou.models.response.case_file import (
     CaseFile,
     CaseStatus,
@@ -18,57 +19,11 @@ from wanglou.models.response.case_file import (
     after_alert,
     after_response,
 )
-from wanglou.schemas.playbook import MeasureKind, PlannedMeasure
 from wanglou.schemas.response import Act, Response, Verdict
-from wanglou.schemas.risk import Alert, AlertKind, Assessment, Level, Situation, Subject
+from wanglou.schemas.risk import AlertKind, Level
 
-START = datetime(2020, 1, 25, 6, tzinfo=UTC)
 NOW = START + timedelta(days=1)
 NUMBERS = itertools.count()
-
-
-def at(minute: float) -> datetime:
-    return START + timedelta(minutes=minute)
-
-
-def planned(minute: float, text: str = "核实") -> PlannedMeasure:
-    return PlannedMeasure(
-        kind=MeasureKind.FACT_FINDING, text=text, department="品牌公关部", due_at=at(minute)
-    )
-
-
-def alert(minute: float, level: Level | None, kind: AlertKind, **fields: Any) -> Alert:
-    situation = Situation(
-        mentions=10,
-        updates=0,
-        late=0,
-        negative=8,
-        clusters=9,
-        heat=3.0,
-        authors=9.0,
-        audience=100.0,
-        platforms={"weibo": 10},
-        emotions={"fear": 10},
-        depth=1,
-        first_at=at(-30),
-        last_at=at(minute),
-    )
-    return Alert(
-        id=f"a{minute}",
-        kind=kind,
-        sequence=1,
-        event_id="hexing-bank.run",
-        institution=Subject(id="hexing-bank", name="和兴银行"),
-        topic=Subject(id="run", name="挤兑传言"),
-        level=level,
-        decided_at=at(minute),
-        title="【橙色·重大】和兴银行:挤兑传言",
-        assessment=Assessment(risk=51.0, likelihood=0.6, impact=0.8, terms=()),
-        situation=situation,
-        evidence=(),
-        received_at=at(minute),
-        **fields,
-    )
 
 
 def raised(**fields: Any) -> CaseFile:
