@@ -56,6 +56,8 @@ def new_engine(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
+    # A flipped bit in a text must not stop a verification, but show in it.
+    connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",  # what is committed lasts, also when the power fails

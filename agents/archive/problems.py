@@ -23,6 +23,13 @@ class Fenced(ArchiveError):
     """Another process has taken over a partition; nothing was written: this one has to stop."""
 
 
+class UnknownCase(ArchiveError):
+    """There is no such case."""
+
+    def __init__(self, case: str) -> None:
+        super().__init__(f"the archive has no case {case!r}")
+
+
 class KeyProblem(ArchiveError):
     """A key is missing, or is not the one."""
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, u
 from sqlalchemy.exc import IntegrityError
 
 from wanglou.agents.archive import ledger
-from wanglou.agents.archive.database import reading, writing
+from wanglou.agents.archive.database import STREAMED_ROWS, reading, writing
 from wanglou.agents.archive.entries import Entry, Kind, Record, to_microseconds, to_time
 from wanglou.agents.archive.problems import Fenced, KeyProblem
 from wanglou.agents.archive.sealing import ERASED, SEALED, Keys, PersonKey, unseal
@@ -140,6 +140,18 @@ class Archive:
         ``since`` (included) and ``until`` (not) are of the time when it happened. A field of a
         person who was erased is shown as ``ERASED``.
         """
+        with reading(self.engine) as connection:
+            yield from self.read(connection, chain, kinds, since, until)
+
+    def read(
+        self,
+        connection: Connection,
+        chain: str,
+        kinds: Collection[Kind] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Record]:
+        """As ``records``, within a transaction that is there already."""
         query = select(records).where(records.c.chain == chain).order_by(records.c.sequence)
         if kinds:
             query = query.where(records.c.kind.in_([str(one) for one in kinds]))
@@ -147,9 +159,9 @@ class Archive:
             query = query.where(records.c.at >= to_microseconds(since))
         if until is not None:
             query = query.where(records.c.at < to_microseconds(until))
-        with reading(self.engine) as connection:
-            for rows in connection.execute(query).mappings().partitions():
-                yield from self._opened(connection, rows)
+        query = query.execution_options(yield_per=STREAMED_ROWS)
+        for rows in connection.execute(query).mappings().partitions():
+            yield from self._opened(connection, rows)
 
     def _opened(self, connection: Connection, rows: Sequence[RowMapping]) -> Iterator[Record]:
         fields = [None if row["body"] is None else json.loads(row["body"]) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from wanglou.agents.commands.ack import ack
+from wanglou.agents.commands.archive import archive
 from wanglou.agents.commands.backtest import backtest
 from wanglou.agents.commands.config import config
 from wanglou.agents.commands.demo import demo
@@ -36,6 +37,7 @@ def main() -> None:
     People on call:      wanglou pager, wanglou ack, wanglou ops
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
+    Keep the record:     wanglou archive
     The model:           wanglou evaluate, wanglou train
     """
 
@@ -61,6 +63,7 @@ for command in (
     train,
     backtest,
     explain,
+    archive,
     scenario,
     dlq,
     config,

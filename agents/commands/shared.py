@@ -22,6 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wanglou.agents.access import AccessDenied, check_access, names_a_client
 from wanglou.agents.acls import COMMANDS, Grant, agent_grants
+from wanglou.agents.archive.problems import (
+    ArchiveError,
+    KeyProblem,
+    RevisionProblem,
+    Unavailable,
+)
 from wanglou.agents.certificates import CertificateError
 from wanglou.agents.changelog import StateError
 from wanglou.agents.connection import explain_connection
@@ -52,13 +58,15 @@ class ExitCode(IntEnum):
     TOPICS = 5
     DEAD_LETTERS = 6
     STATE = 7
+    ARCHIVE = 8
 
 
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 failed, or found something · 2 wrong usage ·
             3 settings or rules are wrong · 4 broker cannot be reached, or
             refuses · 5 topics do not fit · 6 too many dead letters ·
-            7 state of another release · 70 stuck"""
+            7 state of another release · 8 archive cannot be reached, or
+            written · 70 stuck"""
 """Ends the help of every command."""
 
 
@@ -66,18 +74,23 @@ class BrokerProblem(RuntimeError):
     """There is no connection to the broker; the message says why, and how to repair it."""
 
 
+_CODES: tuple[tuple[ExitCode, tuple[type[Exception], ...]], ...] = (
+    (
+        ExitCode.SETTINGS,
+        (SettingsError, CertificateError, RulesError, ModelError, KeyProblem),
+    ),
+    (ExitCode.BROKER, (KafkaError, BrokerProblem, AccessDenied, EmbeddedBrokerError)),
+    (ExitCode.DEAD_LETTERS, (TooManyDeadLetters,)),
+    (ExitCode.STATE, (StateError, RevisionProblem)),
+    (ExitCode.TOPICS, (TopicProblem,)),
+    (ExitCode.ARCHIVE, (Unavailable,)),
+    (ExitCode.FAILED, (ArchiveError,)),
+)
+"""The known errors; the first that fits counts."""
+
+
 def _exit_code(error: Exception) -> ExitCode | None:
-    if isinstance(error, (SettingsError, CertificateError, RulesError, ModelError)):
-        return ExitCode.SETTINGS
-    if isinstance(error, (KafkaError, BrokerProblem, AccessDenied, EmbeddedBrokerError)):
-        return ExitCode.BROKER
-    if isinstance(error, TooManyDeadLetters):
-        return ExitCode.DEAD_LETTERS
-    if isinstance(error, StateError):
-        return ExitCode.STATE
-    if isinstance(error, TopicProblem):
-        return ExitCode.TOPICS
-    return None
+    return next((code for code, types in _CODES if isinstance(error, types)), None)
 
 
 def _explain(error: Exception) -> str:
