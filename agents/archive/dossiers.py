@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from wanglou.agents.archive.database import reading
 from wanglou.agents.archive.effects import event_of, stored_mention
 from wanglou.agents.archive.entries import Kind
 from wanglou.agents.archive.store import Archive
+from wanglou.agents.archive.verifying import head_of
+from wanglou.models.chain import EMPTY
 from wanglou.models.event import EVIDENCE_CHARACTERS, negativity
 from wanglou.models.moment import Moment
 from wanglou.models.response.case_file import CaseFile
@@ -46,7 +49,8 @@ def dossier_of(archive: Archive, case: CaseFile, as_of: datetime) -> Dossier:
             peak = snapshot.assessment.risk, fields
     quoting = [*told, *([peak[1]] if peak else [])]
     mentions, negative, texts = _mentions(archive, case, _quoted(quoting))
-    head = archive.head(case.id)
+    with reading(archive.engine) as connection:
+        head = head_of(connection, case.id) or EMPTY
     course = Course(
         moments,
         [event_of(case, _with_texts(one, texts)) for one in told],
