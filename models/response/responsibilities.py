@@ -6,19 +6,19 @@ Roles 角色 say what a person may do; ``may`` checks every command and every ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from wanglou.models.duty import Rota
-from wanglou.models.response.case_file import Refused
+from wanglou.models.duty import Rota, gaps, on_duty, overlaps, spans
+from wanglou.models.response.case_file import SYSTEM, Refused
 from wanglou.models.rules_file import RulesFile
 from wanglou.models.watchlist import Watchlist
-from wanglou.schemas.problems import Problem, check
+from wanglou.schemas.problems import Location, Problem, check
 from wanglou.schemas.response import MEASURES, Act
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -148,6 +148,14 @@ class Person(_Section):
         description="Those whose cases the person may see and work on."
     )
 
+    @field_validator("institutions", mode="before")
+    @classmethod
+    def _all_or_some(cls, value: object) -> object:
+        """Before pydantic's own check, which would complain twice."""
+        if value == "all" or (isinstance(value, list | tuple) and value):
+            return value
+        raise ValueError(f"{value!r} is neither all nor a list of ids of the watch list")
+
     def sees(self, institution: str | None) -> bool:
         """Whether its cases are the person's; None is all institutions together."""
         return self.institutions == "all" or institution in self.institutions
@@ -222,7 +230,7 @@ class Responsibilities(_Section):
         if needed.isdisjoint(person.roles):
             raise Forbidden(
                 f"by: {id} ({person.name}) may not do {action.value!r} for {where}: it needs the "
-                f"role {_listed(needed)}; {id} has {_listed(person.roles)}"
+                f"role {_listed(needed)}; {id} has {_listed(person.roles).replace(' or ', ' and ')}"
             )
         if not person.sees(institution):
             raise Forbidden(
@@ -231,12 +239,132 @@ class Responsibilities(_Section):
             )
 
     def who_is_responsible(self, institution: str, duty: Duty, time: datetime) -> tuple[str, ...]:
-        """Ids of those who have a duty at a time, the first before the others."""
-        raise NotImplementedError
+        """Ids of those who have a duty at a time, in the order in which they are called."""
+        return on_duty(self._rota(institution, duty), time)
+
+    def _rota(self, institution: str, duty: Duty) -> Rota:
+        """The shifts that count for an institution."""
+        exceptions = self.institutions.get(institution)
+        own = None if exceptions is None else exceptions.rota(duty)
+        return self.duties.rota(duty) if own is None else own
+
+    def _rotas(self) -> Iterator[tuple[Location, Duty, Rota]]:
+        """All that the file has, and where."""
+        for duty in Duty:
+            yield ("duties", duty.value), duty, self.duties.rota(duty)
+            for institution, exceptions in self.institutions.items():
+                own = exceptions.rota(duty)
+                if own is not None:
+                    yield ("institutions", institution, duty.value), duty, own
+
+    def _people_problems(self) -> Iterator[Problem]:
+        owners: dict[str, str] = {}
+        for id, person in self.people.items():
+            if id == SYSTEM:
+                yield ("people", id), f"{id!r} is who makes the steps of alerts: take another id"
+            if (owner := owners.setdefault(person.name, id)) != id:
+                text = f"{person.name!r} is also the name of {owner}: tell them apart, for example"
+                yield ("people", id, "name"), f"{text} {person.name}({person.department})"
+            if person.name in self.people and person.name != id:
+                yield ("people", id, "name"), f"{person.name!r} is the id of somebody else"
+            for one, other, why in APART:
+                if {one, other} <= set(person.roles):
+                    text = f"{one.value} and {other.value} are not one person's: {why}"
+                    yield ("people", id, "roles"), f"{text}; leave one out"
+            if person.kind == "system" and Role.APPROVER in person.roles:
+                yield ("people", id, "roles"), "a system approves nothing: leave approver out"
+
+    def _rota_problems(self) -> Iterator[Problem]:
+        for where, duty, rota in self._rotas():
+            if found := gaps(rota):
+                text = f"nobody has the duty {duty.value} ({duty.chinese})"
+                yield where, f"{text} {', '.join(found)}: add a shift"
+            if found := overlaps(rota):
+                text = f"more than one shift covers {', '.join(found)}"
+                yield where, f"{text}: shorten one, or name all people in one shift"
+            for number, shift in enumerate(rota):
+                for index, id in enumerate(shift.people):
+                    if problem := self._unfit(id, duty, shift.people[:index]):
+                        yield (*where, number, "people", index), problem
+
+    def _unfit(self, id: str, duty: Duty, before: tuple[str, ...]) -> str | None:
+        """Why somebody cannot have a duty."""
+        person = self.people.get(id)
+        if person is None:
+            return f"{id!r} is no person of this file; one of {', '.join(self.people)}"
+        if id in before:
+            return f"{id!r} stands twice in the shift: leave one out"
+        if person.kind == "system":
+            return f"{id!r} is a system: name the person who answers for it"
+        if NEEDED[duty].isdisjoint(person.roles):
+            needed = _listed(NEEDED[duty])
+            return f"{id!r} has no role for the duty {duty.value}: it needs {needed}; add it above"
+        return None
+
+    def _second_person_missing(self) -> Iterator[Problem]:
+        """Where the one who responds is the only one who approves: nobody could approve."""
+        rotas = {None: (self.duties.respond, self.duties.approve)} | {
+            institution: (
+                self._rota(institution, Duty.RESPOND),
+                self._rota(institution, Duty.APPROVE),
+            )
+            for institution, exceptions in self.institutions.items()
+            if exceptions.respond is not None or exceptions.approve is not None
+        }
+        for institution, both in rotas.items():
+            responders, approvers = map(_by_minute, both)
+            alone = spans(
+                minute
+                for minute in sorted(responders.keys() & approvers.keys())
+                if len({*responders[minute], *approvers[minute]}) == 1
+            )
+            if alone:
+                where: Location = (
+                    ("duties", "approve") if institution is None else ("institutions", institution)
+                )
+                text = f"who responds is the only one who approves {', '.join(alone)}"
+                yield where, f"{text}: nobody approves a draft of one's own; name a second person"
 
     def problems(self, watchlist: Watchlist) -> list[Problem]:
-        """What does not fit the watch list."""
-        raise NotImplementedError
+        """What does not fit the watch list: unknown institutions, and duties of people who may
+        not see the institution."""
+        ids = [institution.id for institution in watchlist.institutions]
+        found: list[Problem] = []
+        unknown = f"is no institution of the watch list; those are {', '.join(ids)}"
+        for id, person in self.people.items():
+            if person.institutions != "all":
+                for index, institution in enumerate(person.institutions):
+                    if institution not in ids:
+                        where: Location = ("people", id, "institutions", index)
+                        found.append((where, f"{institution!r} {unknown}"))
+        for institution in self.institutions:
+            if institution not in ids:
+                found.append((("institutions", institution), f"{institution!r} {unknown}"))
+        for where, duty, rota in self._rotas():
+            own = where[1] if where[0] == "institutions" else None
+            counts = [
+                one for one in ids if own == one or (own is None and self._rota(one, duty) is rota)
+            ]
+            for number, shift in enumerate(rota):
+                for index, id in enumerate(shift.people):
+                    unseen = [one for one in counts if not self.people[id].sees(one)]
+                    if unseen:
+                        text = (
+                            f"{id!r} may not see {', '.join(unseen)}, where this shift counts: "
+                            f"add to institutions of {id}, or name somebody else"
+                        )
+                        found.append(((*where, number, "people", index), text))
+        return found
+
+
+def _by_minute(rota: Rota) -> dict[int, tuple[str, ...]]:
+    """Who has a duty in each minute of the week."""
+    return {minute: shift.people for shift in reversed(rota) for minute in shift.minutes()}
+
+
+def _listed(roles: Iterable[Role]) -> str:
+    """Roles as a message names them, in the order of the enumeration."""
+    return " or ".join(f"{role.value} ({role.chinese})" for role in Role if role in set(roles))
 
 
 def load_responsibilities(path: Path, watchlist: Watchlist) -> Responsibilities:
