@@ -27,6 +27,7 @@ from wanglou.agents.kafka import Message, partition_of, place_of
 from wanglou.agents.rejecting import rejection
 from wanglou.models.response.case_file import CaseFile, Refused, after_alert, after_response
 from wanglou.models.response.responsibilities import Responsibilities
+from wanglou.models.rules import Rules
 from wanglou.schemas.cloudevents import cloudevents_headers
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.evaluation import Evaluation
@@ -134,9 +135,9 @@ class Scribe:
         self._count(desk)
         return case
 
-    def note_rules(self, version: str, texts: Mapping[str, str]) -> None:
-        """Record the rules in force with their whole texts, once for each version."""
-        entry = Entry(Kind.CONFIGURATION, version, self._now(), {"files": dict(texts)})
+    def note_rules(self, rules: Rules) -> None:
+        """Record the rules in force with all that they say, once for each version."""
+        entry = Entry(Kind.CONFIGURATION, rules.version, self._now(), rules.content())
         with self._archive.transaction() as transaction:
             transaction.append(CONFIGURATION_CHAIN, [entry])
 

@@ -61,8 +61,7 @@ async def _run(settings: Settings) -> None:
         counts[ALERTS.name],
         lambda: datetime.now(UTC),
     )
-    rules = settings.load_rules()
-    await asyncio.to_thread(scribe.note_rules, rules.version, settings.rules.texts())
+    await asyncio.to_thread(scribe.note_rules, settings.load_rules())
     archiver = Archiver(settings.broker, archive, scribe, metrics)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

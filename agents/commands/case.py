@@ -16,7 +16,7 @@ from wanglou.agents.commands.case_reading import (
     verify_cases,
 )
 from wanglou.agents.commands.case_responding import act_on
-from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printable
+from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printable, settings_with
 from wanglou.models.response.draft import check_draft
 from wanglou.schemas.response import MEASURES, RELEASES, Act, Verdict
 
@@ -104,8 +104,10 @@ def _checked(text: str | None, file: Path | None) -> str:
         raise click.UsageError("give the text with --text, or a file with --file")
     written = text if file is None else file.read_text(encoding="utf-8")
     assert written is not None
-    for warning in check_draft(written):
-        click.secho(printable(f"注意 {warning}"), fg="yellow", err=True)
+    for one in check_draft(written, settings_with().load_wording()):
+        where = f"“{one.words}” " if one.words else ""
+        line = f"注意 {where}{one.why}；{one.instead}"
+        click.secho(printable(line), fg="yellow", err=True)
     return written
 
 

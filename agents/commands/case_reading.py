@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import click
 
+from wanglou.agents.archive import exporting
 from wanglou.agents.archive.dossiers import dossier_of
 from wanglou.agents.archive.entries import Entry, Kind
-from wanglou.agents.archive.opening import open_archive
+from wanglou.agents.archive.opening import open_archive, signing_key
 from wanglou.agents.archive.store import Archive
+from wanglou.agents.archive.verifying import verify_all, verify_chain
 from wanglou.agents.case_page import case_page, cases_table
-from wanglou.agents.commands.shared import ExitCode, console, settings_with
+from wanglou.agents.commands.shared import ExitCode, console, printable, settings_with
+from wanglou.models.chain import Verification
 from wanglou.models.response.case_file import CaseFile, CaseStatus
 from wanglou.models.response.report.case_report import write_report
 from wanglou.models.response.report.formats import Format
-from wanglou.models.response.responsibilities import Operation, Responsibilities
+from wanglou.models.response.responsibilities import Forbidden, Operation, Responsibilities
 from wanglou.schemas.evaluation import Evaluation
 
 by_option = click.option("--by", required=True, metavar="NAME", help="Who looks: a person's id.")
@@ -76,12 +80,21 @@ def read_case(
 def list_cases(by: str, status: tuple[str, ...], institution: str | None) -> None:
     """The cases that a person may see, the latest first, with what is overdue."""
     archive, responsibilities = _opened()
+    responsibilities.id_of(by)
     found = [
         CaseFile.model_validate_json(row.body)
         for row in archive.cases(status=status, institution=institution)
-        if responsibilities.allows(by, Operation.VIEW, row.institution)
+        if _sees(responsibilities, by, row.institution)
     ]
     console().print(cases_table(found, datetime.now(UTC)))
+
+
+def _sees(responsibilities: Responsibilities, by: str, institution: str) -> bool:
+    try:
+        responsibilities.may(by, Operation.VIEW, institution)
+    except Forbidden:
+        return False
+    return True
 
 
 @click.command("show")

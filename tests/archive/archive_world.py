@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ from wanglou.agents.kafka import (
     start_producer,
 )
 from wanglou.agents.settings import BrokerSettings, TopicSettings, load_settings
+from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.models.order import Mark, before
 from wanglou.models.response.case_file import CaseFile
 from wanglou.models.response.responsibilities import Responsibilities
@@ -85,6 +86,7 @@ class World:
         self.broker = broker
         self.folder = folder
         self.archive = Archive(new_engine(url), Keys(read_master_key(KEY)))
+        self.processes: list[WorkerProcess] = []
         self._numbers = itertools.count()
 
     async def send(self, topic: Topic, *said: Contract, key: str = CASE) -> None:
@@ -114,6 +116,26 @@ class World:
         )
         await self.send(RESPONSES, response)
         return response
+
+    def start(
+        self, program: Sequence[str] = COMMAND_LINE, environment: Mapping[str, str] | None = None
+    ) -> WorkerProcess:
+        """Start an archiver of its own; ``wait_ready`` is the caller's."""
+        process = WorkerProcess(
+            self.broker.url,
+            self.folder / f"archiver{len(self.processes)}.log",
+            environment={
+                "WANGLOU_ARCHIVE__URL": self.archive.engine.url.render_as_string(),
+                "WANGLOU_ARCHIVE__KEY": KEY,
+                "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
+                **(environment or {}),
+            },
+            folder=self.folder,
+            program=program,
+            command="archive run",
+        )
+        self.processes.append(process)
+        return process
 
     async def mentions(self, *minutes: float) -> None:
         """Negative mentions of the case, one at each of some minutes."""
@@ -165,6 +187,8 @@ async def world(folder: Path, url: URL | None = None) -> AsyncIterator[World]:
         try:
             yield one
         finally:
+            for process in one.processes:
+                process.kill()
             one.archive.engine.dispose()
 
 
