@@ -330,6 +330,8 @@ def _take_measure(case: CaseFile, response: Response) -> None:
     text = response.text or ""
     if response.act in RELEASES:
         text = _release(case, response)
+    elif response.draft_id is not None:
+        raise Refused(f"draft_id: {response.act.value} releases no draft; leave it out")
     elif not text.strip():
         raise Refused(f"text: {response.act.value} needs one: what was done or decided")
     case.measures.append(
