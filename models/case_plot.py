@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from wanglou.models.backtest import Moment
+from wanglou.models.moment import Moment
 from wanglou.models.plots import BLUE, DOTS_PER_INCH, GREY, PALE, STYLE, VERMILION
 from wanglou.models.risk_parameters import LevelParameters
 from wanglou.models.verdict import Case
