@@ -9,8 +9,9 @@ from typing import Self
 
 from wanglou.models.moment import Moment
 from wanglou.models.response.case_file import CaseFile
+from wanglou.schemas.evaluation import Evaluation
 from wanglou.schemas.page import Page
-from wanglou.schemas.response import Evaluation, Response
+from wanglou.schemas.response import Response
 from wanglou.schemas.risk import Event, Level
 
 ACKNOWLEDGE_WITHIN = {Level.ORANGE: timedelta(minutes=15), Level.RED: timedelta(minutes=5)}
