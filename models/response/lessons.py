@@ -20,7 +20,7 @@ from wanglou.models.response.words import cut, platform, span
 from wanglou.schemas.evaluation import EffectVerdict
 from wanglou.schemas.page import PageOutcome
 from wanglou.schemas.response import Act, Verdict
-from wanglou.schemas.risk import AlertKind, Level
+from wanglou.schemas.risk import AlertKind
 
 DETECT_WITHIN = timedelta(minutes=30)
 """From the first mention to the first alert: half of the shortest reporting time that

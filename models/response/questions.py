@@ -1,4 +1,4 @@
-"""What the records of a case cannot answer (待人工回答的问题): each from a gap or a fault in them."""
+"""What the records of a case cannot answer (待人工回答的问题): each from a gap or a fault."""
 
 from __future__ import annotations
 
