@@ -127,8 +127,8 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._take(batches)
             await self._take_turns()
             await self._write()
-        await self._send()
-        await self._let_time_pass()
+            await self._send()
+            await self._let_time_pass()
 
     async def _begin(self) -> None:
         """Go on reading where the database is."""
@@ -146,7 +146,7 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._consumer.seek_to_beginning(place)
             else:
                 self._consumer.seek(place, offset)
-        self._due = due
+        self._due, self._minute = due, -1
         self._consumer.resume(*assigned)
         self._turns = {number: Turns() for number in mine}
         self._placed = assigned

@@ -10,7 +10,7 @@ from typing import Self
 from wanglou.models.moment import Moment
 from wanglou.models.response.case_file import CaseFile
 from wanglou.schemas.evaluation import Evaluation
-from wanglou.schemas.page import Page
+from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
 from wanglou.schemas.risk import Event, Level
 
@@ -71,7 +71,7 @@ class Dossier:
     course: Course = field(default_factory=Course)
     evaluations: Sequence[Evaluation] = ()
     """The latest of each measure and span."""
-    pages: Sequence[Page] = ()
+    pages: Sequence[PageRecord] = ()
     """All that receivers were told of the case, by time."""
     responses: Sequence[Response] = ()
     """All that the case took in, by time."""

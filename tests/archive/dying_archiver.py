@@ -8,7 +8,7 @@ from typing import Any
 
 from wanglou.agents.archive import process
 from wanglou.agents.archive.scribe import Scribe
-from wanglou.agents.archive.store import Archive, Transaction
+from wanglou.agents.archive.store import Transaction
 from wanglou.agents.commands import main
 
 STEPS = (
