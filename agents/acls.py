@@ -18,9 +18,13 @@ from wanglou.schemas.topics import (
     DEAD_LETTERS,
     EVENTS,
     PAGER_STATE,
+    PAGES,
+    EVALUATIONS,
     PREFIX,
     RAW,
     RESPONSES,
+    RISK_STATE,
+    SCORED,
     Topic,
 )
 
@@ -92,7 +96,28 @@ _PAGER = (
     ALL_TOPICS,
     Grant("group", "wanglou-pager", "READ"),
     *_on("READ", [ALERTS, RESPONSES, PAGER_STATE]),
-    *_on("WRITE", [RESPONSES, PAGER_STATE, DEAD_LETTERS]),
+    *_on("WRITE", [RESPONSES, PAGES, PAGER_STATE, DEAD_LETTERS]),
+)
+
+_ARCHIVE = (
+    ALL_TOPICS,
+    Grant("group", "wanglou-archive", "READ"),
+    *_on("READ", [ALERTS, EVENTS, RESPONSES, PAGES, SCORED, RISK_STATE]),
+    *_on("WRITE", [EVALUATIONS, DEAD_LETTERS]),
+)
+_CASE = _on("WRITE", [RESPONSES])
+_ACTS = (
+    "acknowledge",
+    "assign",
+    "draft",
+    "approve",
+    "reject",
+    "release",
+    "measure",
+    "done",
+    "watch",
+    "close",
+    "review",
 )
 
 COMMANDS: Mapping[str, tuple[Grant, ...]] = {
@@ -103,6 +128,8 @@ COMMANDS: Mapping[str, tuple[Grant, ...]] = {
     "explain": _on("READ", [ALERTS]),
     "pager": _PAGER,
     "ack": (*_on("READ", [ALERTS]), *_on("WRITE", [RESPONSES])),
+    "archive run": _ARCHIVE,
+    **{f"case {act}": _CASE for act in _ACTS},
     "dlq list": _LETTERS,
     "dlq show": _LETTERS,
     "dlq replay": (*_LETTERS, *_on("WRITE", (*_SOURCES, ALERTS))),
@@ -117,6 +144,7 @@ def principals() -> dict[str, tuple[Grant, ...]]:
     return {
         **{agent: agent_grants(agent) for agent in STAGES},
         "pager": tuple(sorted(_PAGER)),
+        "archive": tuple(sorted(_ARCHIVE)),
         "collector": COMMANDS["replay"],
         "operator": tuple(sorted(operator)),
         "consumer": tuple(sorted({groups, *_BOARD})),

@@ -34,6 +34,7 @@ from wanglou.agents.pager_links import Links
 from wanglou.agents.pager_metrics import PagerMetrics
 from wanglou.agents.pager_rules import PagerRules
 from wanglou.agents.pager_targets import Target, new_target
+from wanglou.agents.rejecting import rejection
 from wanglou.agents.settings import BrokerSettings, Settings
 from wanglou.models.case import (
     NEEDS_SOMEBODY,
@@ -52,11 +53,12 @@ from wanglou.models.page import page_of, title_of
 from wanglou.models.page_plan import is_quiet
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.cloudevents import cloudevents_headers
-from wanglou.schemas.dead_letter import MAX_ERROR_CHARACTERS, DeadLetter, Reason
+from wanglou.schemas.dead_letter import Reason
+from wanglou.schemas.page import PageRecord
 from wanglou.schemas.problems import describe
 from wanglou.schemas.response import Act, Response
 from wanglou.schemas.risk import Alert, Level
-from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, RESPONSES
+from wanglou.schemas.topics import ALERTS, PAGES, RESPONSES
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +127,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._metrics,
                 self._link_of,
                 self._put_aside,
+                self._publish,
             )
             for name, target in self._targets.items()
         ]
@@ -306,6 +309,16 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(PATROL_SECONDS)
             await self.casebook.patrol()
 
+    async def _publish(self, pages: Sequence[PageRecord]) -> None:
+        """Write down what receivers were told."""
+        messages = []
+        for page in pages:
+            headers = cloudevents_headers(
+                id=page.id, type=PAGES.event_type, source="/wanglou/pager", time=page.at
+            )
+            messages.append(Message(PAGES.name, page.event_id.encode(), page.to_json(), headers))
+        await send_all(self.producer, messages)
+
     async def _put_aside(self, case: Case, receiver: str, error: str) -> None:
         """A page that a receiver was not told in time."""
         partition = self.casebook.desk_of(case)
@@ -325,23 +338,7 @@ class Pager(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _reject(
         self, record: ConsumerRecord, reason: Reason, error: str, suffix: str = ""
     ) -> None:
-        letter = DeadLetter(
-            id=place_of(record) + suffix,
-            agent="pager",
-            reason=reason,
-            error=error[:MAX_ERROR_CHARACTERS],
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        ).model_copy(update={"key": record.key, "value": record.value})
-        headers = cloudevents_headers(
-            id=letter.id,
-            type=DEAD_LETTERS.event_type,
-            source="/wanglou/pager",
-            time=letter.timestamp,
-        )
-        message = Message(DEAD_LETTERS.name, letter.id.encode(), letter.to_json(), headers)
+        message = rejection(record, "pager", reason, error, suffix)
         await send_all(self.producer, [message])
 
     def title_of(self, event_id: str) -> str:

@@ -23,6 +23,7 @@ from wanglou.models.case import Case, Delivery, waiting
 from wanglou.models.page_plan import backoff, give_up_at, plan
 from wanglou.models.page_text import page_text, summary_text
 from wanglou.models.pager_clock import PagerClock
+from wanglou.schemas.page import PageOutcome, PageRecord
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ TOGETHER = 100
 
 LONGEST_REST = timedelta(seconds=1)
 """How long a courier sleeps without news: quiet hours end, and retries fall due."""
+
+Publish = Callable[[Sequence[PageRecord]], Awaitable[None]]
+"""Writes to the topic ``pages``; the broker has acknowledged when it returns."""
 
 PutAside = Callable[[Case, str, str], Awaitable[None]]
 """Writes a page to the dead letters: the case, the receiver, the last error."""
@@ -49,6 +53,7 @@ class Courier:
         metrics: PagerMetrics,
         link_of: Callable[[Case], str],
         put_aside: PutAside,
+        publish: Publish,
     ) -> None:
         self.name = name
         self._rules = rules
@@ -59,6 +64,7 @@ class Courier:
         self._metrics = metrics
         self._link_of = link_of
         self._put_aside = put_aside
+        self._publish = publish
         self._errors: dict[str, str] = {}
         self._failures = 0
         self._rests_until: datetime | None = None
@@ -147,13 +153,33 @@ class Courier:
         if not await self._casebook.record(cases):
             return
         outcome = await self._target.tell(notices)
+        in_summary = len(notices) < len(cases)
+        if outcome.error is None:  # published before it is recorded: so at least once
+            became = PageOutcome.IN_SUMMARY if in_summary else PageOutcome.SENT
+            await self._publish([self._page(*one, became) for one in deliveries])
         for (case, delivery), wanted in zip(deliveries, told, strict=True):
             if outcome.error is None:
-                self._delivered(case, delivery, wanted, in_summary=len(notices) < len(cases))
+                self._delivered(case, delivery, wanted, in_summary=in_summary)
             else:
                 self._failed(case, delivery, wanted, outcome)
         self._rest(outcome)
         await self._casebook.record(cases)
+
+    def _page(
+        self, case: Case, delivery: Delivery, outcome: PageOutcome, error: str | None = None
+    ) -> PageRecord:
+        """What stands in the topic ``pages``; a repeat has the same id."""
+        parts = (case.page.alert_id, str(delivery.call), self.name, outcome.value)
+        return PageRecord(
+            id=str(uuid5(NAMESPACE_URL, "\n".join(parts))),
+            event_id=case.page.event_id,
+            alert_id=case.page.alert_id,
+            receiver=self.name,
+            call=delivery.call,
+            outcome=outcome,
+            at=self._clock.wall(),
+            error=error,
+        )
 
     def _delivered(self, case: Case, delivery: Delivery, wanted: str, *, in_summary: bool) -> None:
         delivery.told, delivery.told_at = wanted, self._clock.now()
@@ -193,6 +219,7 @@ class Courier:
                 continue
             delivery = case.deliveries[self.name]
             error = self._errors.pop(case.page.event_id, "was not told in time")
+            await self._publish([self._page(case, delivery, PageOutcome.GIVEN_UP, error)])
             await self._put_aside(case, self.name, error)
             delivery.given_up = delivery.wanted
             await self._casebook.record([case])

@@ -1,4 +1,4 @@
-"""The pager's pages: metrics, health, and the link by which a page is acknowledged."""
+"""The pager's pages: the link by which a page is acknowledged, beside metrics and health."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from html import escape
 
 from aiohttp import web
 from itsdangerous import BadSignature, SignatureExpired
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
+from wanglou.agents.health_pages import HealthPages
 from wanglou.agents.pager_links import Links
 from wanglou.models.page import one_line
 
@@ -30,8 +31,8 @@ Acknowledge = Callable[[str, str, str], Awaitable[None]]
 """Writes an acknowledgement: event id, alert id, by whom."""
 
 
-class Pages:
-    """An HTTP server. ``links`` is None where no link is configured.
+class Pages(HealthPages):
+    """``links`` is None where no link is configured.
 
     To open a link shows a page and does nothing, as chat apps open links by themselves; its button
     acknowledges.
@@ -45,38 +46,12 @@ class Pages:
         metrics: Callable[[], CollectorRegistry],
         ready: Callable[[], bool],
     ) -> None:
+        super().__init__(metrics, ready)
         self._links = links
         self._acknowledge = acknowledge
         self._title_of = title_of
-        self._metrics = metrics
-        self._ready = ready
-        app = web.Application(client_max_size=4096)
-        app.router.add_get("/metrics", self._show_metrics)
-        app.router.add_get("/healthz", self._show_health)
-        app.router.add_get("/readyz", self._show_ready)
-        app.router.add_get("/ack/{token}", self._ask)
-        app.router.add_post("/ack/{token}", self._confirm)
-        self._runner = web.AppRunner(app, access_log=None)  # a log would have the links
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises ``OSError``."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-
-    async def stop(self) -> None:
-        """Listen no more."""
-        await self._runner.cleanup()
-
-    async def _show_metrics(self, request: web.Request) -> web.Response:
-        body = generate_latest(self._metrics())
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def _show_health(self, request: web.Request) -> web.Response:
-        return web.json_response({"healthy": True})
-
-    async def _show_ready(self, request: web.Request) -> web.Response:
-        ready = self._ready()
-        return web.json_response({"ready": ready}, status=200 if ready else 503)
+        self.app.router.add_get("/ack/{token}", self._ask)
+        self.app.router.add_post("/ack/{token}", self._confirm)
 
     async def _ask(self, request: web.Request) -> web.Response:
         read = self._read(request)

@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 import tomllib
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -36,6 +37,8 @@ from wanglou.agents.archive.signing import read_signing_key
 from wanglou.agents.certificates import show_own, trust_authorities
 from wanglou.agents.dead_letter_limit import DeadLetterLimits
 from wanglou.agents.stuck import StuckSettings
+from wanglou.models.response.draft import Wording, load_wording
+from wanglou.models.response.responsibilities import Responsibilities, load_responsibilities
 from wanglou.models.rules import Rules
 from wanglou.schemas.problems import describe
 
@@ -207,6 +210,8 @@ class RulesSettings(_Section):
     risk: Path = DEPLOY / "risk.yaml"
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
+    responsibilities: Path = DEPLOY / "responsibilities.yaml"
+    wording: Path = DEPLOY / "wording.yaml"
 
 
 class ModelSettings(_Section):
@@ -305,6 +310,8 @@ class ArchiveSettings(_Section):
         description="sqlite:///FILE, or postgresql://USER@HOST/DATABASE without a password.",
     )
     password_file: Path | None = Field(None, description="File that holds USER's password.")
+    host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
+    port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 6068
     key: SecretStr | None = Field(
         None, description="Master key, 64 hexadecimal digits; better key_file."
     )
@@ -469,8 +476,16 @@ class Settings(BaseSettings):
         return b"wanglou"
 
     def load_rules(self) -> Rules:
-        """The rules files. Raises ``RulesError``."""
-        return Rules.load(**dict(self.rules))
+        """The rules that decide alerts. Raises ``RulesError``."""
+        return Rules.load(**{one.name: getattr(self.rules, one.name) for one in fields(Rules)})
+
+    def load_responsibilities(self) -> Responsibilities:
+        """Who may do what. Raises ``RulesError``."""
+        return load_responsibilities(self.rules.responsibilities, self.load_rules().watchlist)
+
+    def load_wording(self) -> Wording:
+        """What a draft should not say. Raises ``RulesError``."""
+        return load_wording(self.rules.wording)
 
 
 def settings_file() -> Path | None:

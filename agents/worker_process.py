@@ -29,7 +29,7 @@ class WorkerProcessError(RuntimeError):
 
 
 class WorkerProcess:
-    """``wanglou worker``, or ``pager``, in a child process; its output goes to ``log``."""
+    """``wanglou worker``, or another that runs on, in a child process; its output goes to ``log``."""
 
     def __init__(
         self,
@@ -40,12 +40,13 @@ class WorkerProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         program: Sequence[str] = COMMAND_LINE,
-        command: Literal["worker", "pager"] = "worker",
+        command: Literal["worker", "pager", "archive run"] = "worker",
         port: int | None = None,
     ) -> None:
         self.port = port or free_port()
         self.log = log
-        line = [sys.executable, *program, command, "--broker", broker, "--port", str(self.port)]
+        line = [sys.executable, *program, *command.split()]
+        line += ["--broker", broker, "--port", str(self.port)]
         if agents:
             line += ["--agents", ",".join(agents)]
         with log.open("ab") as output:

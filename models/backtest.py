@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby, islice
-from typing import NamedTuple
 
 from wanglou.models.dedupe import DedupeStep
 from wanglou.models.intake import IntakeStep, Rejection, SenderClock, raw_key
+from wanglou.models.moment import Moment
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.order import BEGINNING, Position, before
 from wanglou.models.risk import Decision, RiskStep
@@ -19,21 +19,12 @@ from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, ScoredMention
-from wanglou.schemas.risk import Alert, Event, Level
+from wanglou.schemas.risk import Alert, Event
 
 BATCH = 512
 """Lines that are taken through a step before the next step: batches for the model."""
 
 PartitionOf = Callable[[str], int]
-
-
-class Moment(NamedTuple):
-    """An open event at the close of a minute."""
-
-    at: datetime
-    risk: float
-    heat: float
-    level: Level | None
 
 
 @dataclass
@@ -199,7 +190,4 @@ class Backtest:
         self.result.alerts.extend(decision.alerts)
         for event in decision.events:
             self.result.events[event.id] = event
-            moment = Moment(
-                event.assessed_at, event.assessment.risk, event.situation.heat, event.level
-            )
-            self.result.trail[event.id].append(moment)
+            self.result.trail[event.id].append(Moment.of(event))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, zip_longest
 from math import nan
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from wanglou.models.backtest import Moment
+from wanglou.models.moment import Moment
 from wanglou.models.plots import BLUE, DOTS_PER_INCH, GREY, PALE, STYLE, VERMILION
 from wanglou.models.risk_parameters import LevelParameters
 from wanglou.models.verdict import Case
@@ -54,19 +54,24 @@ def draw_case(
         upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 3])
         figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12)
         _draw_mentions(upper, mentions, start, end)
-        _draw_line(middle, shown, [one.heat for one in shown], BLUE)
+        draw_line(middle, shown, [one.heat for one in shown], BLUE)
         middle.set_ylabel("heat 热度")
         _draw_risk(lower, shown, levels)
         for axes in (upper, middle, lower):
             for edge in (case.incident.start, case.incident.end):
-                axes.axvline(_days(edge), color=GREY, linestyle=":", linewidth=1)
+                axes.axvline(days(edge), color=GREY, linestyle=":", linewidth=1)
             axes.grid(axis="y", color=PALE)
             axes.set_axisbelow(True)
-        lower.set_xlim(_days(start), _days(end))
-        locator = AutoDateLocator(tz=CHINA)
-        lower.xaxis.set_major_locator(locator)
-        lower.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=CHINA))
+        set_dates(lower, start, end)
         figure.savefig(path, dpi=DOTS_PER_INCH)
+
+
+def set_dates(axes: Axes, start: datetime, end: datetime) -> None:
+    """Let the axis go from one time to another, with the clock of China."""
+    axes.set_xlim(days(start), days(end))
+    locator = AutoDateLocator(tz=CHINA)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=CHINA))
 
 
 def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end: datetime) -> None:
@@ -75,7 +80,7 @@ def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end
         bar = minute // BAR_MINUTES * BAR_MINUTES
         bars[bar] = bars.get(bar, 0) + mentions.get(minute, 0)
     axes.bar(
-        [_days(time_of(bar)) for bar in bars],
+        [days(time_of(bar)) for bar in bars],
         list(bars.values()),
         width=BAR_MINUTES / (24 * 60),
         align="edge",
@@ -84,31 +89,23 @@ def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end
     axes.set_ylabel(f"mentions 提及\nin {BAR_MINUTES} minutes")
 
 
-def _draw_line(axes: Axes, shown: Sequence[Moment], values: Sequence[float], colour: str) -> None:
+def draw_line(axes: Axes, shown: Sequence[Moment], values: Sequence[float], colour: str) -> None:
+    """Draw a value of each moment; the line has a gap from where the event was resolved."""
     times: list[float] = []
     line: list[float] = []
     for moment, value in zip(shown, values, strict=True):
-        times.append(_days(moment.at))
+        times.append(days(moment.at))
         line.append(value)
         if moment.level is None:
-            times.append(_days(moment.at))
+            times.append(days(moment.at))
             line.append(nan)
     axes.plot(times, line, color=colour, linewidth=1.3)
     axes.set_ylim(bottom=0)
 
 
 def _draw_risk(axes: Axes, shown: Sequence[Moment], levels: LevelParameters) -> None:
-    runs = [list(run) for _, run in groupby(shown, key=lambda one: one.level)]
-    for run, following in zip_longest(runs, runs[1:]):
-        if run[0].level is not None:
-            axes.axvspan(
-                _days(run[0].at),
-                _days(following[0].at if following else run[-1].at),
-                color=LEVEL_COLOURS[run[0].level],
-                alpha=0.35,
-                linewidth=0,
-            )
-    _draw_line(axes, shown, [one.risk for one in shown], VERMILION)
+    draw_bands(axes, shown)
+    draw_line(axes, shown, [one.risk for one in shown], VERMILION)
     for level, colour in LEVEL_COLOURS.items():
         enter = levels.threshold(level).enter
         axes.axhline(enter, color=colour, linewidth=1)
@@ -126,6 +123,20 @@ def _draw_risk(axes: Axes, shown: Sequence[Moment], levels: LevelParameters) -> 
     axes.set_ylabel("risk 风险值")
 
 
-def _days(time: datetime) -> float:
+def draw_bands(axes: Axes, shown: Sequence[Moment]) -> None:
+    """Colour the time by the level that was in force."""
+    for level, begin, end in level_runs(shown):
+        axes.axvspan(days(begin), days(end), color=LEVEL_COLOURS[level], alpha=0.35, linewidth=0)
+
+
+def level_runs(shown: Sequence[Moment]) -> Iterator[tuple[Level, datetime, datetime]]:
+    """From when to when each level was in force."""
+    runs = [list(run) for _, run in groupby(shown, key=lambda one: one.level)]
+    for run, following in zip_longest(runs, runs[1:]):
+        if run[0].level is not None:
+            yield run[0].level, run[0].at, following[0].at if following else run[-1].at
+
+
+def days(time: datetime) -> float:
     """Days since 1970 in UTC: matplotlib's dates."""
     return time.timestamp() / (24 * 60 * 60)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Literal, get_args
@@ -89,11 +90,31 @@ def gaps(rota: Rota) -> list[str]:
     ['周一 07:30–08:00', '周二 07:30–08:00']
     """
     covered = {minute for shift in rota for minute in shift.minutes()}
-    free = [minute for minute in range(WEEK_MINUTES) if minute not in covered]
+    return spans(minute for minute in range(WEEK_MINUTES) if minute not in covered)
+
+
+def overlaps(rota: Rota) -> list[str]:
+    """The times of the week that more than one shift covers.
+
+    >>> shift = {"days": ["mon"], "from": "08:00", "to": "18:00", "people": ["zhang"]}
+    >>> late = {"days": ["mon"], "from": "17:30", "to": "08:00", "people": ["li"]}
+    >>> overlaps((Shift.model_validate(shift), Shift.model_validate(late)))
+    ['周一 17:30–18:00']
+    """
+    covered = Counter(minute for shift in rota for minute in shift.minutes())
+    return spans(sorted(minute for minute, shifts in covered.items() if shifts > 1))
+
+
+def spans(minutes: Iterable[int]) -> list[str]:
+    """Minutes of the week, ascending, as operators read them.
+
+    >>> spans([0, 1, 2, 1439, 1440])
+    ['周一 00:00–00:03', '周一 23:59–周二 00:01']
+    """
     found = []
-    for _, run in groupby(enumerate(free), lambda pair: pair[1] - pair[0]):
-        minutes = [minute for _, minute in run]
-        begin, end = _named(minutes[0]), _named(minutes[-1] + 1)
+    for _, run in groupby(enumerate(minutes), lambda pair: pair[1] - pair[0]):
+        together = [minute for _, minute in run]
+        begin, end = _named(together[0]), _named(together[-1] + 1)
         same_day = begin[:2] == end[:2]
         found.append(f"{begin}–{end[3:] if same_day else end}")
     return found

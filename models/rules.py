@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from wanglou.models.dedupe import DedupeStep, Seen
 from wanglou.models.event import EventState
@@ -61,9 +62,12 @@ class Rules:
 
         The first 12 hexadecimal digits of the SHA-256 of the rules as JSON.
         """
-        rules = [getattr(self, one.name).model_dump(mode="json") for one in fields(self)]
-        text = json.dumps(rules, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(list(self.content().values()), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def content(self) -> dict[str, Any]:
+        """What the rules say, by the name of the file, as JSON takes it."""
+        return {one.name: getattr(self, one.name).model_dump(mode="json") for one in fields(self)}
 
     def intake_state(self) -> KeyedState[Thread]:
         """Empty state of an intake partition."""

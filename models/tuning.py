@@ -12,8 +12,8 @@ from datetime import date
 from itertools import pairwise
 from math import sqrt
 
-from wanglou.models.backtest import Moment
 from wanglou.models.incidents import Incidents, Span
+from wanglou.models.moment import Moment
 from wanglou.models.verdict import DAY, GRACE
 from wanglou.schemas.risk import Level
 

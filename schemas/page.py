@@ -26,7 +26,7 @@ class PageOutcome(StrEnum):
         }[self]
 
 
-class Page(Contract):
+class PageRecord(Contract):
     """A page that a receiver was told, or could not be (topic ``pages``)."""
 
     id: Identifier = Field(description="Derived from alert, call and receiver: drop repeats by it.")

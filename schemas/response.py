@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wanglou.schemas.base import Contract, Count, Identifier, Share, Timestamp
+from wanglou.schemas.base import Contract, Identifier, Timestamp
 
 MAX_TEXT = 8192
 MAX_EVIDENCE = 20
@@ -137,23 +137,3 @@ class Response(Contract):
     missed_from: Timestamp | None = Field(
         None, description="Of a review: when the incident began, where that was before the alerts."
     )
-
-
-class Trend(Contract):
-    """What an event looked like in a span of event time."""
-
-    mentions: Count = Field(description="Mentions in the span.")
-    negative_share: Share = Field(description="Share of negative mentions.")
-    risk: float = Field(ge=0, le=100, description="Mean risk, 0 to 100.")
-
-
-class Evaluation(Contract):
-    """The trend before and after a measure (topic ``evaluations``)."""
-
-    id: Identifier = Field(description="Derived from the response and the span.")
-    response_id: Identifier = Field(description="The measure that is evaluated.")
-    event_id: Identifier = Field(description="The event.")
-    span_minutes: Count = Field(description="Length of each span, in minutes of event time.")
-    before: Trend = Field(description="The span that ends with the measure.")
-    after: Trend = Field(description="The span that begins with it.")
-    evaluated_at: Timestamp = Field(description="Event time of the evaluation.")

@@ -13,9 +13,10 @@ from datetime import timedelta
 from wanglou.schemas.base import Contract
 from wanglou.schemas.control import HEARTBEAT_TYPE, WATERMARK_TYPE, Heartbeat, Watermark
 from wanglou.schemas.dead_letter import DeadLetter
+from wanglou.schemas.evaluation import Evaluation
 from wanglou.schemas.mention import DedupedMention, Mention, RawMention, ScoredMention
-from wanglou.schemas.page import Page
-from wanglou.schemas.response import Evaluation, Response
+from wanglou.schemas.page import PageRecord
+from wanglou.schemas.response import Response
 from wanglou.schemas.risk import Alert, Event
 
 PREFIX = "wanglou."
@@ -180,7 +181,7 @@ EVALUATIONS = Topic(
 )
 PAGES = Topic(
     "pages",
-    Page,
+    PageRecord,
     "event_id",
     ("pager",),
     ("archive",),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 from wanglou.agents.archive.database import new_engine
 from wanglou.agents.archive.migration import check_revision
+from wanglou.agents.archive.problems import KeyProblem
+from wanglou.agents.archive.signing import read_signing_key
 from wanglou.agents.archive.store import Archive
 from wanglou.agents.settings import ArchiveSettings
 
@@ -26,3 +29,13 @@ def open_archive(settings: ArchiveSettings, with_keys: bool = True) -> Archive:
     if with_keys:
         archive.check_keys()
     return archive
+
+
+def signing_key(settings: ArchiveSettings) -> Ed25519PrivateKey:
+    """The key that signs heads and exports. Raises ``KeyProblem`` where there is none."""
+    if settings.signing_key_file is None:
+        raise KeyProblem(
+            "no signing key: openssl genpkey -algorithm ed25519 makes one; set "
+            "archive.signing_key_file to its file"
+        )
+    return read_signing_key(settings.signing_key_file)

@@ -7,6 +7,7 @@ import click
 from wanglou.agents.commands.ack import ack
 from wanglou.agents.commands.archive import archive
 from wanglou.agents.commands.backtest import backtest
+from wanglou.agents.commands.case import case
 from wanglou.agents.commands.config import config
 from wanglou.agents.commands.demo import demo
 from wanglou.agents.commands.dlq import dlq
@@ -37,7 +38,7 @@ def main() -> None:
     People on call:      wanglou pager, wanglou ack, wanglou ops
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
-    Keep the record:     wanglou archive
+    The work on cases:   wanglou case, wanglou archive
     The model:           wanglou evaluate, wanglou train
     """
 
@@ -64,6 +65,7 @@ for command in (
     backtest,
     explain,
     archive,
+    case,
     scenario,
     dlq,
     config,

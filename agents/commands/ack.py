@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.alerts import alerts_in_topic, the_one
 from wanglou.agents.commands.shared import broker_option, printable, run, settings_with
 from wanglou.agents.kafka import start_producer
+from wanglou.agents.responding import send_acknowledgement
 from wanglou.agents.settings import BrokerSettings
 from wanglou.schemas.risk import Alert
 

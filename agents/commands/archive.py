@@ -1,23 +1,20 @@
-"""wanglou archive upgrade | verify | head | check-head | export | …"""
+"""wanglou archive run | upgrade | head | check-head | rotate-key | erase | purge | hold | unhold"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from wanglou.agents.archive import erasure, exporting, migration, retention
+from wanglou.agents.archive import erasure, migration, retention
 from wanglou.agents.archive.heads import check_heads, read_heads, signed_heads
-from wanglou.agents.archive.opening import engine_of, open_archive
-from wanglou.agents.archive.problems import KeyProblem
-from wanglou.agents.archive.signing import public_key_of, read_signing_key
-from wanglou.agents.archive.verifying import verify_all, verify_chain
-from wanglou.agents.commands.shared import EXISTING_FILE, ExitCode, printable, settings_with
+from wanglou.agents.archive.opening import engine_of, open_archive, signing_key
+from wanglou.agents.archive.signing import public_key_of
+from wanglou.agents.commands.archive_run import archive_run
+from wanglou.agents.commands.case_reading import tell
+from wanglou.agents.commands.shared import EXISTING_FILE, settings_with
 from wanglou.agents.settings import ArchiveSettings
-from wanglou.models.chain import Verification
 
 BY = click.option("--by", metavar="NAME", required=True, help="Who does it; is recorded.")
 REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; is recorded.")
@@ -33,20 +30,6 @@ def upgrade() -> None:
     """Bring the database's tables up to this release."""
     before, after = migration.upgrade(engine_of(_settings()))
     click.echo(f"revision {after}" if before == after else f"revision {before} → {after}")
-
-
-@archive.command()
-@click.argument("case", required=False)
-@click.option("--all", "every", is_flag=True, help="All chains.")
-def verify(case: str | None, every: bool) -> None:
-    """Look for any row of CASE that was changed, removed, inserted or moved.
-
-    Needs no key. The exit code is 1 where something was found.
-    """
-    if (case is None) != every:
-        raise click.UsageError("give the id of one case, or --all")
-    opened = open_archive(_settings(), with_keys=False)
-    tell(verify_all(opened.engine) if case is None else [verify_chain(opened.engine, case)])
 
 
 @archive.command()
@@ -68,19 +51,6 @@ def check_head(file: Path, public_key: str | None) -> None:
     signer = public_key or public_key_of(signing_key(settings))
     opened = open_archive(settings, with_keys=False)
     tell(check_heads(opened.engine, read_heads(file, signer)))
-
-
-@archive.command()
-@click.argument("case")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--sealed", is_flag=True, help="Leave sensitive fields sealed, and give no keys.")
-def export(case: str, folder: Path, sealed: bool) -> None:
-    """Write CASE to a new FOLDER that can be read and verified without Wanglou."""
-    settings = _settings()
-    opened = open_archive(settings, with_keys=not sealed)
-    key = None if settings.signing_key_file is None else signing_key(settings)
-    count = exporting.export_case(opened, case, folder, key, opened=not sealed)
-    click.echo(f"{count} records; verify them there: python3 {folder}/verify.py")
 
 
 @archive.command("rotate-key")
@@ -135,29 +105,8 @@ def _hold(case: str, held: bool, by: str, reason: str) -> None:
     click.echo(f"{case}: {said}{'' if changed else ' already'}")
 
 
-def signing_key(settings: ArchiveSettings) -> Ed25519PrivateKey:
-    """The key that signs. Raises ``KeyProblem`` where there is none."""
-    if settings.signing_key_file is None:
-        raise KeyProblem(
-            "no signing key: openssl genpkey -algorithm ed25519 makes one; set "
-            "archive.signing_key_file to its file"
-        )
-    return read_signing_key(settings.signing_key_file)
-
-
-def tell(found: Iterable[Verification]) -> None:
-    """Print what was found. Exits with 1 where a chain is not whole."""
-    chains = rows = 0
-    whole = True
-    for one in found:
-        chains, rows = chains + 1, rows + one.rows
-        whole = whole and one.is_whole
-        for broken in one.breaks:
-            click.secho(printable(str(broken)), fg="red")
-    click.echo(f"{chains} chains, {rows} rows: {'whole' if whole else 'NOT WHOLE'}")
-    if not whole:
-        raise click.exceptions.Exit(ExitCode.FAILED)
-
-
 def _settings() -> ArchiveSettings:
     return settings_with().archive
+
+
+archive.add_command(archive_run)

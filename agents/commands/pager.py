@@ -11,7 +11,6 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from wanglou.agents import topic_admin
-from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.shared import broker_option, run, settings_with
 from wanglou.agents.kafka import TopicProblem, partition_counts
 from wanglou.agents.logs import configuration
@@ -21,6 +20,7 @@ from wanglou.agents.pager_metrics import PagerMetrics
 from wanglou.agents.pager_pages import Pages
 from wanglou.agents.pager_rules import PagerRules, load_pager_rules
 from wanglou.agents.pager_targets import new_target
+from wanglou.agents.responding import send_acknowledgement
 from wanglou.agents.settings import Settings
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, RESPONSES

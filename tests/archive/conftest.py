@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from archive_world import Clock, master_key
+from ledger_world import Clock, master_key
 from postgres import NoPostgres, Postgres, running_postgres
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from archive_world import CASE, START, alert, case_row, mention
+from ledger_world import CASE, START, alert, case_row, mention
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 

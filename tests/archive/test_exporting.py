@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from archive_world import CASE, START, Clock, alert, append, case_row, mention
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ledger_world import CASE, START, Clock, alert, append, case_row, mention
 
 from wanglou.agents.archive.entries import Kind
 from wanglou.agents.archive.erasure import erase

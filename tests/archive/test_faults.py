@@ -10,8 +10,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from archive_world import CASE, START, alert, append, master_key, mention
 from dying_writer import END, TOPIC, die_at, read_on
+from ledger_world import CASE, START, alert, append, master_key, mention
 from postgres import NoPostgres, Postgres, programs, running_postgres
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import URL, make_url

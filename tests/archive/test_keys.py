@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from archive_world import CASE, Clock, alert, append, master_key, mention
+from ledger_world import CASE, Clock, alert, append, master_key, mention
 from sqlalchemy import select, update
 
 from wanglou.agents.archive.database import reading, writing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from archive_world import CASE, START, case_row, master_key, mention
+from ledger_world import CASE, START, case_row, master_key, mention
 from sqlalchemy import Engine, inspect, text
 
 from wanglou.agents.archive.database import writing

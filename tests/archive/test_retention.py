@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from archive_world import CASE, START, Clock, alert, append, case_row, mention
+from ledger_world import CASE, START, Clock, alert, append, case_row, mention
 from sqlalchemy import update
 
 from wanglou.agents.archive.database import writing

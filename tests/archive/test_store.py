@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from archive_world import CASE, START, Clock, alert, append, case_row, mention
+from ledger_world import CASE, START, Clock, alert, append, case_row, mention
 from sqlalchemy import Engine, func, select, text
 
 from wanglou.agents.archive.database import reading

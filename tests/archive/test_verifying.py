@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive_world import CASE, alert, append, mention
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ledger_world import CASE, alert, append, mention
 from sqlalchemy import Connection, Engine, and_, delete, insert, select, text, update
 
 from wanglou.agents.archive.database import forget_erased, writing

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanglou.models.backtest import Moment
 from wanglou.models.incidents import Incidents
+from wanglou.models.moment import Moment
 from wanglou.models.tuning import Aim, Peaks, thresholds
 from wanglou.schemas.base import CHINA
 from wanglou.schemas.risk import Level

@@ -33,7 +33,7 @@ from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.base import Contract
 from wanglou.schemas.risk import Alert
-from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, RESPONSES, Topic
+from wanglou.schemas.topics import ALERTS, DEAD_LETTERS, PAGER_STATE, PAGES, RESPONSES, Topic
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Contract)
@@ -41,7 +41,7 @@ SESSION_SECONDS = 2.0
 READY_SECONDS = 120.0
 DECIDED = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SECRET = "a-secret-part-of-the-url"
-TOPICS = (ALERTS, RESPONSES, DEAD_LETTERS, PAGER_STATE)
+TOPICS = (ALERTS, RESPONSES, PAGES, DEAD_LETTERS, PAGER_STATE)
 
 
 def alert(

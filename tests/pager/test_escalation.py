@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pager_world import World, alert, pager_here, rules_of, until, webhook, world
 
-from wanglou.agents.acknowledging import send_acknowledgement
 from wanglou.agents.commands.ack import _acknowledge
 from wanglou.agents.kafka import start_producer
 from wanglou.agents.local_receiver import LocalReceiver, Told
+from wanglou.agents.responding import send_acknowledgement
 from wanglou.schemas.response import Act, Response
 from wanglou.schemas.topics import RESPONSES
 

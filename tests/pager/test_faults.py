@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pager_world import SECRET, alert, pager_here, rules_of, until, webhook, world
+from pager_world import SECRET, World, alert, pager_here, rules_of, until, webhook, world
 
 from wanglou.agents.local_receiver import Answer, LocalReceiver
 from wanglou.models.pager_clock import PagerClock
 from wanglou.schemas.dead_letter import DeadLetter
-from wanglou.schemas.topics import DEAD_LETTERS
+from wanglou.schemas.page import PageOutcome, PageRecord
+from wanglou.schemas.topics import DEAD_LETTERS, PAGES
 
 KEY = "Idempotency-Key"
 FAULTS = {
@@ -110,6 +111,15 @@ async def test_a_page_that_cannot_be_told_becomes_a_dead_letter(
             hook.otherwise = Answer()
             await one.send(sent)  # as `wanglou dlq replay` would
             await until(lambda: hook.told, "the page, asked for again")
+            given_up, told = await until(lambda: two_of(one), "both records")
+            assert (given_up.outcome, told.outcome) == (PageOutcome.GIVEN_UP, PageOutcome.SENT)
+            assert (given_up.alert_id, given_up.receiver) == (sent.id, "hook")
+            assert given_up.error == "HTTP 400: bad: /***"
+
+
+async def two_of(one: World) -> list[PageRecord]:
+    records = await one.all(PAGES, PageRecord)
+    return records if len(records) == 2 else []
 
 
 def outcome(running: Any, receiver: str, name: str) -> float:

@@ -11,6 +11,8 @@ from dying_pager import STEPS
 from pager_world import READY_SECONDS, SECRET, alert, pager_here, rules_of, until, webhook, world
 
 from wanglou.agents.local_receiver import LocalReceiver
+from wanglou.schemas.page import PageRecord
+from wanglou.schemas.topics import PAGES
 
 DYING = str(Path(__file__).parent / "dying_pager.py")
 
@@ -33,6 +35,9 @@ async def killed_at(step: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         async with pager_here(one, rules):
             await one.send(alert("other.run"))  # what was told before it has been told then
             await until(lambda: told_keys(hook)[-1:] == ["other.run-1"], f"the last page, {step}")
+        records = await one.all(PAGES, PageRecord)
+        assert {one.alert_id for one in records} == {"hexing-bank.run-1", "other.run-1"}
+        assert len({one.id for one in records}) == 2
         keys = told_keys(hook)
         assert set(keys) == {"hexing-bank.run-1", "other.run-1"}
         if step == "after-telling":  # sent again, and known by its key

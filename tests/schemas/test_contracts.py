@@ -221,7 +221,17 @@ PAGE = {
     "at": "2020-01-25T06:30:00Z",
     "error": "429",
 }
-TREND = {"mentions": 30, "negative_share": 0.8, "risk": 55.0}
+TREND = {
+    "mentions": 30,
+    "negative_share": 0.8,
+    "risk": 55.0,
+    "negative": 24,
+    "heat": 120.5,
+    "authors": 25.0,
+    "audience": 81000.0,
+    "emotions": {"angry": 0.7, "fear": 0.3},
+}
+INTERVAL = {"estimate": 40.0, "low": 12.0, "high": 95.0}
 EVALUATION = {
     "id": "r-1.60",
     "response_id": "r-1",
@@ -230,6 +240,11 @@ EVALUATION = {
     "before": TREND,
     "after": {**TREND, "mentions": 4},
     "evaluated_at": "2020-01-25T07:30:00Z",
+    "expected": {"mentions": INTERVAL, "negative": INTERVAL},
+    "effect": {"mentions": INTERVAL, "negative": INTERVAL},
+    "verdict": "not-separable",
+    "reason": "前后各 1 小时内另有措施",
+    "not_separable_from": ["r-2"],
 }
 DEAD_LETTER = {
     "id": "wanglou.mentions.raw.v1/2/17",
@@ -257,7 +272,7 @@ MESSAGES: Mapping[str, Mapping[str, Any]] = {
     "Alert": ALERT,
     "Response": RESPONSE,
     "Evaluation": EVALUATION,
-    "Page": PAGE,
+    "PageRecord": PAGE,
     "DeadLetter": DEAD_LETTER,
     "Heartbeat": HEARTBEAT,
     "Watermark": WATERMARK,
@@ -394,6 +409,10 @@ def test_unknown_fields_are_ignored(contract: type[Contract]) -> None:
         ("Response", "act", "prayer"),
         ("Response", "text", "x" * 8193),
         ("Evaluation", "before.negative_share", 2),
+        ("Evaluation", "after.emotions.fear", 1.01),
+        ("Evaluation", "expected.negative.low", -0.1),
+        ("Evaluation", "effect.mentions", None),
+        ("Evaluation", "verdict", "perhaps"),
         ("DeadLetter", "reason", "bad-luck"),
         ("DeadLetter", "offset", -1),
     ],

@@ -1,4 +1,4 @@
-"""Say that somebody has a case: a response, acknowledged by the broker."""
+"""Write what was done about a case to the topic of responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from wanglou.schemas.response import Act, Response
 from wanglou.schemas.topics import RESPONSES
 
 
+async def send_response(producer: AIOKafkaProducer, response: Response, source: str) -> None:
+    """Write a response; the broker has acknowledged it when this returns."""
+    headers = cloudevents_headers(
+        id=response.id, type=RESPONSES.event_type, source=source, time=response.at
+    )
+    key = response.event_id.encode()
+    await send_all(producer, [Message(RESPONSES.name, key, response.to_json(), headers)])
+
+
 async def send_acknowledgement(
     producer: AIOKafkaProducer, event_id: str, alert_id: str, by: str
-) -> Response:
+) -> None:
     """Write an acknowledgement of an alert; the same person's of the same alert has the same id."""
     response = Response(
         id=str(uuid5(NAMESPACE_URL, f"acknowledgement\n{alert_id}\n{by}")),
@@ -25,9 +34,4 @@ async def send_acknowledgement(
         by=by,
         at=datetime.now(UTC),
     )
-    headers = cloudevents_headers(
-        id=response.id, type=RESPONSES.event_type, source="/wanglou/pager", time=response.at
-    )
-    key = event_id.encode()
-    await send_all(producer, [Message(RESPONSES.name, key, response.to_json(), headers)])
-    return response
+    await send_response(producer, response, "/wanglou/pager")

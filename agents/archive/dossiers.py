@@ -1,0 +1,114 @@
+"""The dossier of a case, from the archive: record by record, so memory stays flat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from wanglou.agents.archive.database import reading
+from wanglou.agents.archive.effects import event_of, stored_mention
+from wanglou.agents.archive.entries import Kind
+from wanglou.agents.archive.store import Archive
+from wanglou.agents.archive.verifying import head_of
+from wanglou.models.chain import EMPTY
+from wanglou.models.event import EVIDENCE_CHARACTERS, negativity
+from wanglou.models.moment import Moment
+from wanglou.models.response.case_file import CaseFile
+from wanglou.models.response.dossier import Chain, Course, Dossier
+from wanglou.models.scoring import NEGATIVE_FROM
+from wanglou.schemas.base import minute_of
+from wanglou.schemas.evaluation import Evaluation
+from wanglou.schemas.mention import DedupeKind
+from wanglou.schemas.page import PageRecord
+from wanglou.schemas.response import Response
+
+GONE = "（原文已删除）"
+"""Instead of a text that was erased or purged."""
+
+Fields = dict[str, Any]
+
+
+def dossier_of(archive: Archive, case: CaseFile, as_of: datetime) -> Dossier:
+    """Everything that a report of the case says. Raises ``ArchiveError``."""
+    moments: list[Moment] = []
+    told: list[Fields] = []
+    """The last whole snapshot of every time that the event was there."""
+    peak: tuple[float, Fields] | None = None
+    for fields in _fields(archive, case, Kind.EVENT):
+        snapshot = event_of(case, fields)
+        moments.append(Moment.of(snapshot))
+        if "evidence" not in fields:
+            continue
+        if told and fields["situation"]["first_at"] <= told[-1]["situation"]["first_at"]:
+            told[-1] = fields
+        else:
+            told.append(fields)
+        if peak is None or snapshot.assessment.risk > peak[0]:
+            peak = snapshot.assessment.risk, fields
+    quoting = [*told, *([peak[1]] if peak else [])]
+    mentions, negative, texts = _mentions(archive, case, _quoted(quoting))
+    with reading(archive.engine) as connection:
+        head = head_of(connection, case.id) or EMPTY
+    course = Course(
+        moments,
+        [event_of(case, _with_texts(one, texts)) for one in told],
+        event_of(case, _with_texts(peak[1], texts)) if peak else None,
+    )
+    return Dossier(
+        case=case,
+        as_of=as_of,
+        mentions=mentions,
+        negative=negative,
+        course=course,
+        evaluations=[
+            Evaluation.model_validate(one) for one in _fields(archive, case, Kind.EVALUATION)
+        ],
+        pages=[PageRecord.model_validate(one) for one in _fields(archive, case, Kind.PAGE)],
+        responses=[Response.model_validate(one) for one in _fields(archive, case, Kind.RESPONSE)],
+        chain=Chain(head.sequence, head.hash.hex()),
+    )
+
+
+def _fields(archive: Archive, case: CaseFile, kind: Kind) -> Iterator[Fields]:
+    for record in archive.records(case.id, [kind]):
+        if record.fields is not None:
+            yield record.fields
+
+
+def _mentions(
+    archive: Archive, case: CaseFile, quoted: set[str]
+) -> tuple[Mapping[int, int], Mapping[int, int], Mapping[str, str]]:
+    """Mentions and negative ones by minute of publication, and the texts that are quoted."""
+    every: Counter[int] = Counter()
+    negative: Counter[int] = Counter()
+    texts: dict[str, str] = {}
+    for fields in _fields(archive, case, Kind.MENTION):
+        if fields["id"] in quoted:
+            texts.setdefault(fields["id"], fields["text"][:EVIDENCE_CHARACTERS])
+        mention = stored_mention(fields)
+        if mention.dedupe is not DedupeKind.UPDATE:
+            minute = minute_of(mention.published_at)
+            every[minute] += 1
+            negative[minute] += negativity(mention) >= NEGATIVE_FROM
+    return every, negative, texts
+
+
+def _quotations(fields: Fields) -> Iterator[tuple[Fields, str]]:
+    """What quotes a mention, and the mention's id."""
+    for one in fields["evidence"]:
+        yield one, one["id"]
+    for one in fields["situation"].get("viewpoints", ()):
+        yield one, one["mention_id"]
+
+
+def _quoted(snapshots: list[Fields]) -> set[str]:
+    return {id for fields in snapshots for _, id in _quotations(fields)}
+
+
+def _with_texts(fields: Fields, texts: Mapping[str, str]) -> Fields:
+    """A whole snapshot with the texts of the mentions that it quotes."""
+    for quotation, id in _quotations(fields):
+        quotation["text"] = texts.get(id, GONE)
+    return fields

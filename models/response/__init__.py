@@ -1,0 +1,1 @@
+"""A case after its alert: whether the measures that were taken helped."""
