@@ -21,6 +21,9 @@ GENESIS = bytes(32)
 RETENTION = "retention"
 """The kind of a row that says which bodies were purged: ``{"kind": …, "up_to": sequence}``."""
 
+FARTHEST = 20
+"""How far rows may have been renumbered for that to be told as such."""
+
 MOST_BREAKS = 50
 """Breaks of one chain that are told one by one; a verification looks for no more."""
 
@@ -198,8 +201,8 @@ def verify(
             if moved is None:
                 misfits.append(_Misfit(row._replace(body=None), previous))
             else:
-                found._add(sequence, _told_shift(moved - shift))
-                misfits = [one for one in misfits if one.row.sequence < sequence - 1]
+                first = _tell_renumbered(found, sequence, moved - shift)
+                misfits = [one for one in misfits if one.row.sequence < first]
                 shift = moved
         previous, expected = hash, sequence + 1
         if len(found.breaks) + len(misfits) >= MOST_BREAKS:
@@ -218,16 +221,23 @@ def _removed(first: int, last: int) -> str:
 
 def _renumbered(chain: str, row: Row, previous: bytes, shift: int) -> int | None:
     """How far the row was renumbered, where its hash fits another number near."""
-    for other in (shift + 1, shift - 1):
-        if row.sequence + other > 0 and row.hash == _hash(chain, row, previous, other):
-            return other
+    for distance in range(1, FARTHEST + 1):
+        for other in (shift + distance, shift - distance):
+            if row.sequence + other > 0 and row.hash == _hash(chain, row, previous, other):
+                return other
     return None
 
 
-def _told_shift(change: int) -> str:
+def _tell_renumbered(found: Verification, sequence: int, change: int) -> int:
+    """Tell that rows were renumbered, where the second one of them was met; from which row on."""
     if change > 0:
-        return "a row before it was removed, and the rows from there on were renumbered"
-    return "a row before it was inserted, and the rows from there on were renumbered"
+        first = sequence - 1
+        what = f"{change} before it removed, and the rows from it on renumbered"
+    else:
+        first = sequence - 1 + change
+        what = f"{-change} inserted from it on, and the rows after them renumbered"
+    found._add(first, what)
+    return first
 
 
 def _hash(chain: str, row: Row, previous: bytes, shift: int = 0) -> bytes:

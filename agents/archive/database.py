@@ -92,8 +92,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
         connection.execution_options(yield_per=STREAMED_ROWS)
-        with connection.begin():
-            yield connection
+        yield connection  # closing it ends the transaction; there is nothing to commit
 
 
 def forget_erased(engine: Engine) -> None:

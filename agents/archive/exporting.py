@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -71,10 +70,12 @@ def export_case(
     if opened and archive.keys is None:
         raise KeyProblem("sealed fields cannot be exported without a key: set archive.key_file")
     try:
-        made = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        with reading(archive.engine) as connection:
-            count = _write(archive, connection, case, made, signing_key, opened)
-        os.replace(made, folder)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+            made = Path(name) / folder.name
+            made.mkdir()
+            with reading(archive.engine) as connection:
+                count = _write(archive, connection, case, made, signing_key, opened)
+            made.rename(folder)
     except OSError as error:
         raise FolderProblem(f"{folder}: cannot be written: {error.strerror}") from error
     return count
