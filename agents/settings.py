@@ -202,6 +202,9 @@ class RulesSettings(_Section):
     risk: Path = DEPLOY / "risk.yaml"
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
+    responsibilities: Path = DEPLOY / "responsibilities.yaml"
+    statements: Path = DEPLOY / "statements.yaml"
+    wording: Path = DEPLOY / "wording.yaml"
 
 
 class ModelSettings(_Section):
@@ -348,8 +351,11 @@ class Settings(BaseSettings):
         return b"wanglou"
 
     def load_rules(self) -> Rules:
-        """The rules files. Raises ``RulesError``."""
-        return Rules.load(**dict(self.rules))
+        """The rules files by which workers judge. Raises ``RulesError``."""
+        files = self.rules
+        return Rules.load(
+            files.watchlist, files.taxonomy, files.risk, files.playbooks, files.regulator
+        )
 
 
 def settings_file() -> Path | None:
