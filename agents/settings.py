@@ -211,6 +211,7 @@ class RulesSettings(_Section):
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
     responsibilities: Path = DEPLOY / "responsibilities.yaml"
+    statements: Path = DEPLOY / "statements.yaml"
     wording: Path = DEPLOY / "wording.yaml"
 
 
