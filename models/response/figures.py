@@ -234,7 +234,9 @@ def _acknowledge_due(
     dues = [
         one.at + within[one.level]
         for one in alerts
-        if one.level in within and (acknowledged_at is None or one.at <= acknowledged_at)
+        if one.level is not None
+        and one.level in within
+        and (acknowledged_at is None or one.at <= acknowledged_at)
     ]
     return min(dues, default=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -71,11 +71,19 @@ def lessons_of(dossier: Dossier) -> list[Lesson]:
     lives = lives_of(dossier.case)
     found: list[Lesson] = []
     for life in lives:
-        figures = figures_of(dossier, life)
         prefix = f"第 {life.number} 次：" if len(lives) > 1 else ""
-        for name, rule in RULES.items():
-            found += [Lesson(name, how, prefix + text) for how, text in rule(dossier, figures)]
+        for one in lessons_of_life(dossier, figures_of(dossier, life)):
+            found.append(replace(one, text=prefix + one.text))
     return found
+
+
+def lessons_of_life(dossier: Dossier, figures: Figures) -> list[Lesson]:
+    """What all rules say of one life of a case."""
+    return [
+        Lesson(name, how, text)
+        for name, rule in RULES.items()
+        for how, text in rule(dossier, figures)
+    ]
 
 
 def _detection(dossier: Dossier, figures: Figures) -> Said:

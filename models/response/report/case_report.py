@@ -53,7 +53,7 @@ def case_document(dossier: Dossier) -> Document:
     figures = [figures_of(dossier, life) for life in lives_of(case)]
     numbered = list(enumerate(case.measures, 1))
     marks = [(number, one.at) for number, one in numbered]
-    titled = [
+    titled: list[tuple[str, Sequence[Block]]] = [
         ("摘要", _summary(dossier, figures)),
         ("时间线", [timeline(dossier, figures)]),
         ("热度与风险曲线", public_sections.course(dossier, marks)),
