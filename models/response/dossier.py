@@ -12,7 +12,7 @@ from wanglou.models.response.case_file import CaseFile
 from wanglou.schemas.evaluation import Evaluation
 from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
-from wanglou.schemas.risk import Event, Level
+from wanglou.schemas.risk import Event, Level, Slot
 
 ACKNOWLEDGE_WITHIN = {Level.ORANGE: timedelta(minutes=15), Level.RED: timedelta(minutes=5)}
 """As ``deploy/pager.yaml`` says it: how long an acknowledgement may take."""
@@ -45,6 +45,11 @@ class Course:
             if peak is None or snapshot.assessment.risk > peak.assessment.risk:
                 peak = snapshot
         return cls(moments, chapters, peak)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Platforms and emotions over time, of all chapters."""
+        return [slot for one in self.chapters for slot in one.situation.timeline]
 
 
 @dataclass(frozen=True, slots=True)
