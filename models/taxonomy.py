@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,6 +47,9 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 
 DECIMALS = 4
 """Digits of a probability."""
+
+CACHED_TEXTS = 4096
+"""Texts whose topic is remembered: originals and roots come again with each copy and answer."""
 
 OTHER = "other"
 """The topic of what fits no other."""
@@ -157,14 +161,15 @@ class TopicFinder:
         self._topic_of = {
             event_type: topic.id for topic in taxonomy.topics for event_type in topic.event_types
         }
+        self._find_in = lru_cache(CACHED_TEXTS)(self._find)
 
     def find(self, text: str, context: str | None = None) -> str | None:
         """The topic with most terms in the text (ties: the first listed), else in the context."""
-        for candidate in (text, context):
-            hits = Counter(match.tag for match in self._terms.find(candidate or ""))
-            if hits:
-                return min(hits, key=lambda topic: (-hits[topic], self._order[topic]))
-        return None
+        return self._find_in(text) or (None if context is None else self._find_in(context))
+
+    def _find(self, text: str) -> str | None:
+        hits = Counter(match.tag for match in self._terms.find(text))
+        return min(hits, key=lambda topic: (-hits[topic], self._order[topic]), default=None)
 
     def probabilities(
         self, text: str, context: str | None, event_types: Mapping[str, float]
