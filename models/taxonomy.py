@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wanglou.models.phrases import PhraseFinder
+from wanglou.models.remember import remembers
 from wanglou.models.text import normalise
 from wanglou.schemas.base import Share
 from wanglou.schemas.problems import Location, Problem, check
@@ -47,9 +47,6 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 
 DECIMALS = 4
 """Digits of a probability."""
-
-CACHED_TEXTS = 4096
-"""Texts whose topic is remembered: originals and roots come again with each copy and answer."""
 
 OTHER = "other"
 """The topic of what fits no other."""
@@ -161,7 +158,7 @@ class TopicFinder:
         self._topic_of = {
             event_type: topic.id for topic in taxonomy.topics for event_type in topic.event_types
         }
-        self._find_in = lru_cache(CACHED_TEXTS)(self._find)
+        self._find_in = remembers(texts=4096)(self._find)
 
     def find(self, text: str, context: str | None = None) -> str | None:
         """The topic with most terms in the text (ties: the first listed), else in the context."""
