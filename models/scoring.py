@@ -33,7 +33,7 @@ def most_probable(labels: type[L], probabilities: BaseModel) -> L:
     >>> most_probable(Polarity, tie).value
     'negative'
     """
-    return max(labels, key=lambda label: getattr(probabilities, label.value))
+    return max(labels, key=lambda label: getattr(probabilities, label))
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:
@@ -47,8 +47,8 @@ def likeliest(probabilities: Mapping[str, float]) -> str:
 
 def shown(probabilities: Mapping[str, float]) -> dict[str, float]:
     """The probabilities that are worth a place in a message, highest first."""
-    ordered = sorted(probabilities.items(), key=lambda item: -item[1])
-    return {name: value for name, value in ordered if value >= LEAST_SHOWN}
+    worth = [item for item in probabilities.items() if item[1] >= LEAST_SHOWN]
+    return dict(sorted(worth, key=lambda item: -item[1]))
 
 
 def scored_text(mention: DedupedMention) -> str:
