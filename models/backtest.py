@@ -178,24 +178,25 @@ class Backtest:
         counts, mine = self.result.counts, self._share.has(line.index)
         counts["raw"] += mine
         intake = self._intake[line.position.partition]
-        mentions = intake.process(line.value, position=line.position, received_at=None)
-        if isinstance(mentions, Rejection):
+        reading = intake.read(line.value, position=line.position, received_at=None)
+        if isinstance(reading, Rejection):
             if mine:
                 counts["dead-letter"] += 1
-                self.result.rejections.append((line.index + 1, mentions))
+                self.result.rejections.append((line.index + 1, reading))
             return
-        counts["irrelevant"] += mine and not mentions
-        for part, mention in enumerate(mentions):
-            partition = self._partitions.get(mention.institution)
+        counts["irrelevant"] += mine and not reading.institutions
+        for part, institution in enumerate(reading.institutions):
+            partition = self._partitions.get(institution)
             if partition is None:
                 continue
             counts["accepted"] += 1
+            mention = intake.mention(reading, institution)
             position = line.position._replace(part=part)
             deduped = self._dedupe[partition].process(mention, position=position)
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:
                 if deduped.dedupe is not DedupeKind.UPDATE:
-                    self.result.mentions[mention.institution][minute_of(mention.published_at)] += 1
+                    self.result.mentions[institution][minute_of(mention.published_at)] += 1
                 yield position, deduped
 
     def _close(self, position: Position) -> None:
