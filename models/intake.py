@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -39,6 +40,17 @@ class Thread:
 
     institutions: tuple[str, ...]
     text: str
+
+
+class Reading(NamedTuple):
+    """A raw mention as intake read it, and the institutions it is about: none if irrelevant."""
+
+    raw: RawMention
+    text: str
+    institutions: tuple[str, ...]
+    answered: Thread | None
+    inherited: bool
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +175,16 @@ class IntakeStep:
     def process(
         self, value: bytes | None, *, position: Position, received_at: datetime | None
     ) -> tuple[Mention, ...] | Rejection:
-        """The mentions in a raw message: none if it names no watched institution.
+        """The mentions in a raw message: none if it names no watched institution."""
+        reading = self.read(value, position=position, received_at=received_at)
+        if isinstance(reading, Rejection):
+            return reading
+        return tuple(self.mention(reading, one) for one in reading.institutions)
+
+    def read(
+        self, value: bytes | None, *, position: Position, received_at: datetime | None
+    ) -> Reading | Rejection:
+        """Take in a raw message; what makes its mentions if they are wanted.
 
         ``received_at`` is when the broker took the message; None in a recorded stream, where it
         counts as received when it was collected.
@@ -176,33 +197,38 @@ class IntakeStep:
         answered = self._answered(raw)
         named = self._finder.find(text)  # in what was written: no replacement names anyone
         text = mask(text)
-        institutions = named or (answered.institutions if answered else ())
         if named and self._state.applied(raw.id) < position:
             thread = Thread(named, text[:CONTEXT_CHARACTERS])
             self._state.put(raw.id, thread, position=position, minute=position.minute)
-        author = self._author(raw.platform, raw.author) if raw.author else None
-        collected_at = raw.collected_at or raw.published_at
-        region = None if raw.region is None else mask(region_name(raw.region)) or None
-        return tuple(
-            Mention.model_construct(
-                id=raw.id,
-                institution=institution,
-                inherited=not named,
-                platform=raw.platform,
-                kind=raw.kind,
-                text=text,
-                context=answered.text if answered else None,
-                url=None if raw.url is None else mask_url(raw.url),
-                author=author,
-                published_at=raw.published_at,
-                collected_at=collected_at,
-                received_at=received_at or collected_at,
-                engagement=raw.engagement,
-                parent_id=raw.parent_id,
-                root_id=raw.root_id,
-                region=region,
-            )
-            for institution in institutions
+        return Reading(
+            raw,
+            text,
+            institutions=named or (answered.institutions if answered else ()),
+            answered=answered,
+            inherited=not named,
+            received_at=received_at or raw.collected_at or raw.published_at,
+        )
+
+    def mention(self, reading: Reading, institution: str) -> Mention:
+        """What was read as a mention of one of its institutions."""
+        raw, answered = reading.raw, reading.answered
+        return Mention.model_construct(
+            id=raw.id,
+            institution=institution,
+            inherited=reading.inherited,
+            platform=raw.platform,
+            kind=raw.kind,
+            text=reading.text,
+            context=answered.text if answered else None,
+            url=None if raw.url is None else mask_url(raw.url),
+            author=self._author(raw.platform, raw.author) if raw.author else None,
+            published_at=raw.published_at,
+            collected_at=raw.collected_at or raw.published_at,
+            received_at=reading.received_at,
+            engagement=raw.engagement,
+            parent_id=raw.parent_id,
+            root_id=raw.root_id,
+            region=None if raw.region is None else mask(region_name(raw.region)) or None,
         )
 
     def _answered(self, raw: RawMention) -> Thread | None:
