@@ -18,7 +18,7 @@ from wanglou.agents.commands.case_reading import (
 from wanglou.agents.commands.case_responding import act_on
 from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printable, settings_with
 from wanglou.models.response.draft import check_draft
-from wanglou.schemas.response import MEASURES, RELEASES, Act, Verdict
+from wanglou.schemas.response import MEASURES, RELEASES, Act, ReviewVerdict
 
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
@@ -196,7 +196,9 @@ def close(**given: Any) -> None:
 
 @case.command()
 @act_options
-@click.argument("verdict", metavar="VERDICT", type=click.Choice([one.value for one in Verdict]))
+@click.argument(
+    "verdict", metavar="VERDICT", type=click.Choice([one.value for one in ReviewVerdict])
+)
 @text_option
 @click.option(
     "--missed-from",
@@ -209,7 +211,7 @@ def review(verdict: str, **given: Any) -> None:
 
     VERDICT: right 准确, false-alarm 误报, late 偏晚, missed 漏报.
     """
-    act_on(Act.REVIEW, verdict=Verdict(verdict), **given)
+    act_on(Act.REVIEW, verdict=ReviewVerdict(verdict), **given)
 
 
 for reading in (list_cases, show_case, report_case, verify_cases, export_case):

@@ -10,9 +10,6 @@ from wanglou.agents.commands.shared import settings_with
 from wanglou.agents.settings import BrokerSettings, settings_file
 from wanglou.agents.step3_sentiment import load_model
 from wanglou.models.regulator import Regulator
-from wanglou.models.response.draft import load_wording
-from wanglou.models.response.responsibilities import load_responsibilities
-from wanglou.models.response.statements import load_statements
 
 
 @click.group()
@@ -29,9 +26,9 @@ def check() -> None:
     settings = settings_with()
     rules = settings.load_rules()
     load_model(settings.model)
-    duties = load_responsibilities(settings.rules.responsibilities, rules.watchlist)
-    wording = load_wording(settings.rules.wording)
-    statements = load_statements(settings.rules.statements, rules.taxonomy, wording)
+    duties = settings.load_responsibilities()
+    wording = settings.load_wording()
+    statements = settings.load_statements()
     click.echo(f"settings    {settings_file() or 'defaults and environment'}")
     click.echo(f"broker      {_described(settings.broker)}")
     click.echo(f"watch list  {len(rules.watchlist.institutions)} institutions")

@@ -26,7 +26,7 @@ from wanglou.models.response.figures import (
 from wanglou.models.response.words import cut, platform, span
 from wanglou.schemas.evaluation import EffectVerdict
 from wanglou.schemas.page import PageOutcome
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import AlertKind
 
 DETECT_WITHIN = timedelta(minutes=30)
@@ -279,7 +279,7 @@ def _review(dossier: Dossier, figures: Figures) -> Said:
     if review is None:
         return
     reason = f"：{cut(review.text, 80)}" if review.text else ""
-    how = GOOD if review.verdict is Verdict.RIGHT else BAD
+    how = GOOD if review.verdict is ReviewVerdict.RIGHT else BAD
     since = f"（实际始于 {clock(review.missed_from)}）" if review.missed_from is not None else ""
     yield how, f"复盘认为预警{review.verdict.chinese}{since}{reason}。"
 

@@ -13,7 +13,7 @@ from wanglou.models.response.figures import Figures, Kept, figures_of, lives_of
 from wanglou.models.response.lessons import Judgement, lessons_of_life
 from wanglou.schemas.base import CHINA
 from wanglou.schemas.evaluation import EffectVerdict
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import Level
 
 WEEKS_UP_TO = timedelta(days=45)
@@ -33,7 +33,7 @@ class Row:
     to_alert: timedelta | None
     to_acknowledgement: timedelta | None
     to_statement: timedelta | None
-    verdict: Verdict | None
+    verdict: ReviewVerdict | None
     deadlines: tuple[tuple[str, Kept], ...]
     """Department and what became of the deadline, of those that are judged."""
     effects: tuple[tuple[Act, EffectVerdict], ...]

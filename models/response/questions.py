@@ -11,7 +11,7 @@ from wanglou.models.response.dossier import Dossier
 from wanglou.models.response.figures import Figures, Kept, figures_of, lives_of
 from wanglou.models.response.lessons import DETECT_WITHIN
 from wanglou.schemas.evaluation import EffectVerdict
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import Level
 
 
@@ -25,9 +25,9 @@ def questions_of(dossier: Dossier) -> list[str]:
 def _of_alerts(dossier: Dossier, figures: Figures) -> Iterator[str]:
     if figures.review is None:
         yield "预警是否准确、及时？本案尚无复盘结论。"
-    elif figures.review.verdict in (Verdict.LATE, Verdict.MISSED):
+    elif figures.review.verdict in (ReviewVerdict.LATE, ReviewVerdict.MISSED):
         yield "预警偏晚或漏报的原因是监测范围、判定阈值，还是采集延迟？"
-    elif figures.review.verdict is Verdict.FALSE_ALARM:
+    elif figures.review.verdict is ReviewVerdict.FALSE_ALARM:
         yield "误报由哪些内容触发？监测词或阈值是否需要调整？"
     noticeable = figures.noticeable_at
     if noticeable is not None and figures.alerted_at - noticeable > DETECT_WITHIN:

@@ -38,10 +38,10 @@ from wanglou.models.response.report.document import (
 from wanglou.models.response.report.writing import Format, write
 from wanglou.models.response.words import NOTHING, share, span
 from wanglou.schemas.evaluation import EffectVerdict
-from wanglou.schemas.response import Verdict
+from wanglou.schemas.response import ReviewVerdict
 from wanglou.schemas.risk import Level
 
-FAULTY = (Verdict.FALSE_ALARM, Verdict.LATE, Verdict.MISSED)
+FAULTY = (ReviewVerdict.FALSE_ALARM, ReviewVerdict.LATE, ReviewVerdict.MISSED)
 
 
 def write_period_report(
@@ -93,7 +93,7 @@ def _summary(rows: Sequence[Row]) -> list[Block]:
     judged = sum(len(row.deadlines) for row in rows)
     kept = sum(row.kept for row in rows)
     reviewed = [row for row in rows if row.verdict is not None]
-    false = sum(row.verdict is Verdict.FALSE_ALARM for row in rows)
+    false = sum(row.verdict is ReviewVerdict.FALSE_ALARM for row in rows)
     verdicts = [verdict for row in rows for _, verdict in row.effects]
     settled = [one for one in verdicts if one is not EffectVerdict.TOO_EARLY]
     helped = sum(one is EffectVerdict.HELPED for one in verdicts)
@@ -149,7 +149,7 @@ def _cases(rows: Sequence[Row]) -> Table:
     )
 
 
-def _verdict(verdict: Verdict | None) -> Cell:
+def _verdict(verdict: ReviewVerdict | None) -> Cell:
     if verdict is None:
         return Mark("待复盘", Tone.QUIET)
     return Mark(verdict.chinese, Tone.BAD) if verdict in FAULTY else verdict.chinese
@@ -189,7 +189,7 @@ def _quality(rows: Sequence[Row], parts: Sequence[Part]) -> Table:
     return Table(
         (
             Column("时段", 20),
-            *(Column(verdict.chinese, 14, number=True) for verdict in Verdict),
+            *(Column(verdict.chinese, 14, number=True) for verdict in ReviewVerdict),
             Column("待复盘", 12, number=True),
             Column("误报率", 12, number=True),
         ),
@@ -205,9 +205,9 @@ def _quality_row(name: str, rows: Sequence[Row]) -> list[Cell]:
     reviewed = len(rows) - counts[None]
     return [
         name,
-        *(str(counts[verdict]) for verdict in Verdict),
+        *(str(counts[verdict]) for verdict in ReviewVerdict),
         str(counts[None]),
-        share(counts[Verdict.FALSE_ALARM], reviewed),
+        share(counts[ReviewVerdict.FALSE_ALARM], reviewed),
     ]
 
 
