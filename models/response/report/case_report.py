@@ -51,7 +51,7 @@ def case_document(dossier: Dossier) -> Document:
     """The report of a case, before it has a format."""
     case = dossier.case
     figures = [figures_of(dossier, life) for life in lives_of(case)]
-    numbered = list(enumerate(case.measures, 1))
+    numbered = list(enumerate(sorted(case.measures, key=lambda one: one.at), 1))
     marks = [(number, one.at) for number, one in numbered]
     titled: list[tuple[str, Sequence[Block]]] = [
         ("摘要", _summary(dossier, figures)),
