@@ -212,7 +212,7 @@ class IntakeStep:
     def mention(self, reading: Reading, institution: str) -> Mention:
         """What was read as a mention of one of its institutions."""
         raw, answered = reading.raw, reading.answered
-        return Mention.model_construct(
+        return Mention.trusted(
             id=raw.id,
             institution=institution,
             inherited=reading.inherited,
