@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from typing import Any, TypeVar
 
 from wanglou.models.dedupe import DedupeStep
-from wanglou.models.intake import IntakeStep, Rejection, SenderClock, raw_key
+from wanglou.models.intake import IntakeStep, Rejection, SenderClock, fields_of, raw_key
 from wanglou.models.moment import Moment
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.order import BEGINNING, Position, before
@@ -158,8 +158,9 @@ class Backtest:
             yield from sorted(same_clock, key=lambda line: line.position)
 
     def _place(self, index: int, value: bytes) -> _Line:
-        clock = self._clock.after(value, datetime.now(UTC))
-        partition = self._partition_of(raw_key(value) or "")
+        fields = fields_of(value)
+        clock = self._clock.after(fields, datetime.now(UTC))
+        partition = self._partition_of(raw_key(fields) or "")
         offset = self._lines[partition]
         self._lines[partition] += 1
         time = BEGINNING.time if clock is None else clock

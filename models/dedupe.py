@@ -177,7 +177,7 @@ class DedupeStep:
     ) -> DedupedMention:
         original = self._state.get(cluster_id)
         differs = original is not None and original.text not in (None, mention.text)
-        return DedupedMention.model_construct(
+        return DedupedMention.trusted(
             **vars(mention),
             cluster_id=cluster_id,
             dedupe=kind,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -102,18 +102,26 @@ def is_plausible(time: datetime, now: datetime) -> bool:
     return EARLIEST <= time <= now + MAX_AHEAD
 
 
-def published_milliseconds(value: bytes | None, now: datetime) -> int | None:
+def fields_of(value: bytes | None) -> dict[str, Any]:
+    """The fields of a raw message, right or wrong; none where it is no JSON object."""
+    try:
+        raw = from_json(value or b"")
+    except ValueError:
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def published_milliseconds(fields: Mapping[str, Any], now: datetime) -> int | None:
     """When a raw message says it was published, in milliseconds since the epoch.
 
     None where it does not tell a plausible time; it need not be valid in any other way.
 
-    >>> published_milliseconds(b'{"published_at": "2020-01-25T13:06:44+08:00"}', datetime.now(UTC))
+    >>> published_milliseconds({"published_at": "2020-01-25T13:06:44+08:00"}, datetime.now(UTC))
     1579928804000
-    >>> published_milliseconds(b'{"published_at": "yesterday"}', datetime.now(UTC))
+    >>> published_milliseconds({"published_at": "yesterday"}, datetime.now(UTC))
     """
     try:
-        raw = from_json(value or b"")
-        time = datetime.fromisoformat(raw["published_at"])
+        time = datetime.fromisoformat(fields["published_at"])
         return int(time.timestamp() * 1000) if is_plausible(time, now) else None
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
@@ -125,25 +133,21 @@ class SenderClock:
     def __init__(self) -> None:
         self._latest: int | None = None
 
-    def after(self, value: bytes, now: datetime) -> int | None:
+    def after(self, fields: Mapping[str, Any], now: datetime) -> int | None:
         """The clock once a message is sent, in milliseconds since the epoch; None before any."""
-        published = published_milliseconds(value, now)
+        published = published_milliseconds(fields, now)
         if published is not None and (self._latest is None or published > self._latest):
             self._latest = published
         return self._latest
 
 
-def raw_key(value: bytes) -> str | None:
+def raw_key(fields: Mapping[str, Any]) -> str | None:
     """The key of a raw message: ``root_id``, else ``id``; None where neither can be read.
 
-    >>> raw_key(b'{"id": "a", "root_id": "b"}'), raw_key(b'{"id": "a"}'), raw_key(b"[]")
+    >>> raw_key({"id": "a", "root_id": "b"}), raw_key({"id": "a"}), raw_key({})
     ('b', 'a', None)
     """
-    try:
-        raw = from_json(value)
-    except ValueError:
-        return None
-    ids = (raw.get("root_id"), raw.get("id")) if isinstance(raw, dict) else ()
+    ids = (fields.get("root_id"), fields.get("id"))
     return next((one for one in ids if isinstance(one, str) and one), None)
 
 
@@ -212,7 +216,7 @@ class IntakeStep:
     def mention(self, reading: Reading, institution: str) -> Mention:
         """What was read as a mention of one of its institutions."""
         raw, answered = reading.raw, reading.answered
-        return Mention.model_construct(
+        return Mention.trusted(
             id=raw.id,
             institution=institution,
             inherited=reading.inherited,

@@ -77,7 +77,7 @@ class ScoringStep:
         scored = []
         for mention, passage, opinion in zip(mentions, passages, opinions, strict=True):
             scores = self._scores(passage, scored_context(mention), opinion)
-            scored.append(ScoredMention.model_construct(**vars(mention), **scores))
+            scored.append(ScoredMention.trusted(**vars(mention), **scores))
         return scored
 
     def _passage(self, mention: DedupedMention) -> Passage:
