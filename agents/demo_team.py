@@ -96,7 +96,7 @@ def statement(at: datetime, statements: Statements) -> str:
 
 def _conclude(alert: Alert) -> Iterator[Response]:
     morning = (alert.decided_at + timedelta(hours=12)).astimezone(CHINA)
-    quiet = "预警已解除，12 小时无新增负面声量。"
+    quiet = "预警解除 12 小时，没有新的预警。"
     yield _act(9, morning, Act.WATCH, OFFICER, text=quiet)
     verdict = ReviewVerdict.RIGHT
     yield _act(10, morning + _minutes(30), Act.REVIEW, APPROVER, verdict=verdict, text="预警及时。")

@@ -74,8 +74,8 @@ MEASURES = frozenset(
 RELEASES = frozenset({Act.STATEMENT, Act.CORRECTION})
 """Measures that release a text: they need a draft that a second person has approved."""
 
-EVALUATED = MEASURES - {Act.REGULATOR_REPORT}
-"""Measures whose effect on the public is evaluated."""
+EVALUATED = frozenset({Act.STATEMENT, Act.EXPLANATION, Act.GUIDANCE, Act.CORRECTION})
+"""Measures that the public can notice: their effect is evaluated."""
 
 
 class ReviewVerdict(StrEnum):
