@@ -64,7 +64,9 @@ def event_entry(value: bytes) -> tuple[str, Entry]:
     if entered or at.minute % WHOLE_EVERY_MINUTES == 0:
         return fields["id"], Entry(Kind.EVENT, id, at, without_quotations(fields))
     situation = fields["situation"]
-    kept = {name: fields[name] for name in ("id", "since", "assessed_at", "level") if name in fields}
+    kept = {
+        name: fields[name] for name in ("id", "since", "assessed_at", "level") if name in fields
+    }
     kept["assessment"] = {**fields["assessment"], "terms": []}
     kept["situation"] = {
         name: value for name, value in situation.items() if not isinstance(value, list | dict)
