@@ -111,13 +111,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one state of the database, and streams."""
+    """A transaction that sees one state of the database."""
     with explained(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-        connection.execution_options(yield_per=STREAMED_ROWS)
         yield connection  # closing it ends the transaction; there is nothing to commit
 
 
