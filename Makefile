@@ -69,16 +69,17 @@ dashboards: install
 bench: install
 	$(BIN)/python tests/bench_model.py
 	$(BIN)/python tests/kafka/bench_state.py
+	PYTHONPATH=. $(BIN)/python tests/archive/bench_archive.py
 
-# Prometheus and Alertmanager, which tests run; without them those tests skip. Never starts a service.
+# Prometheus, Alertmanager and PostgreSQL, which tests run; without them those tests skip. Never starts a service.
 tools:
-	@if command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null; then echo "tools: all there"; \
+	@if command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then echo "tools: all there"; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		printf '#!/bin/sh\nexit 101\n' > /tmp/wanglou-policy-rc.d; chmod +x /tmp/wanglou-policy-rc.d; \
 		[ -e /usr/sbin/policy-rc.d ] || { cp /tmp/wanglou-policy-rc.d /usr/sbin/policy-rc.d; made=1; }; \
-		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager; \
+		apt-get update -qq; apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager postgresql; \
 		[ -z "$$made" ] || rm /usr/sbin/policy-rc.d; \
-	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download into PATH"; fi
+	else echo "tools: put prometheus, promtool and alertmanager of prometheus.io/download, and PostgreSQL's initdb, into PATH"; fi
 
 tune: install
 	$(BIN)/python tests/tune.py

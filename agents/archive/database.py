@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+import psycopg
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+)
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from wanglou.agents.archive.problems import explained
 
@@ -39,7 +51,7 @@ def new_engine(url: URL) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=POOL,
@@ -52,6 +64,20 @@ def new_engine(url: URL) -> Engine:
             "keepalives_idle": CONNECT_SECONDS,
         },
     )
+    event.listen(engine, "connect", _set_up_postgres)
+    return engine
+
+
+class _BinaryCursor(psycopg.Cursor[Any]):
+    """Reads bodies and hashes as bytes, not as twice as many hexadecimal digits."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.format = psycopg.pq.Format.BINARY
+
+
+def _set_up_postgres(connection: psycopg.Connection[Any], _: Any) -> None:
+    connection.cursor_factory = _BinaryCursor
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
@@ -85,13 +111,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one state of the database, and streams."""
+    """A transaction that sees one state of the database."""
     with explained(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-        connection.execution_options(yield_per=STREAMED_ROWS)
         yield connection  # closing it ends the transaction; there is nothing to commit
 
 
@@ -103,3 +128,23 @@ def forget_erased(engine: Engine) -> None:
         else:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.exec_driver_sql("VACUUM FULL person_keys")
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows that all have the same columns; PostgreSQL takes them by COPY."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(insert(table), rows)
+        return
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(f'"{one.name}"' for one in columns)
+    statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
+    try:
+        with connection.connection.cursor().copy(statement) as copy:
+            copy.set_types([_POSTGRES_TYPES[type(one.type)] for one in columns])
+            for row in rows:
+                copy.write_row(list(row.values()))
+    except psycopg.Error as error:
+        raise DBAPIError(statement, None, error, hide_parameters=True) from error
+
+
+_POSTGRES_TYPES: dict[type, str] = {String: "varchar", BigInteger: "int8", LargeBinary: "bytea"}

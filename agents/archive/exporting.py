@@ -14,7 +14,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, select
 
-from wanglou.agents.archive.database import reading
+from wanglou.agents.archive.database import STREAMED_ROWS, reading
 from wanglou.agents.archive.entries import Kind, Record
 from wanglou.agents.archive.heads import head_document
 from wanglou.agents.archive.problems import ArchiveError, KeyProblem, UnknownCase
@@ -172,7 +172,7 @@ def _part(mention: dict[str, Any], name: str, part: str) -> Any:
 def _keys(archive: Archive, connection: Connection, case: str) -> Iterator[dict[str, Any]]:
     assert archive.keys is not None
     query = select(person_keys).where(person_keys.c.chain == case).order_by(person_keys.c.id)
-    for row in connection.execute(query):
+    for row in connection.execute(query, execution_options={"yield_per": STREAMED_ROWS}):
         key = archive.keys.plain(PersonKey(row.id, row.chain, row.master, row.wrapped))
         yield {"id": row.id, "key": None if key is None else key.hex()}
 

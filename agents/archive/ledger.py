@@ -7,10 +7,21 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    func,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from wanglou.agents.archive.database import insert_rows
 from wanglou.agents.archive.entries import Entry, to_microseconds
 from wanglou.agents.archive.problems import KeyProblem
 from wanglou.agents.archive.sealing import SEALED, Keys, PersonKey, canonical, seal
@@ -82,7 +93,7 @@ def append(
         row = follow(head, chain, str(entry.kind), entry.id, at, recorded_at, body)
         head = Head(row.sequence, row.hash)
         values.append({"chain": chain, **row._asdict()})
-    connection.execute(insert(records), values)
+    insert_rows(connection, records, values)
     moved = update(chains).where(chains.c.id == chain)
     connection.execute(moved.values(sequence=head.sequence, hash=head.hash))
     return head, len(values)
@@ -97,11 +108,21 @@ def _known(
     known = set()
     for kind, all_of_kind in ids.items():
         for part in parts(all_of_kind):
-            query = select(records.c.id).where(
-                records.c.chain == chain, records.c.kind == kind, records.c.id.in_(part)
-            )
+            query = _which(connection, chain, kind, part)
             known |= {(kind, id) for id in connection.execute(query).scalars()}
     return known
+
+
+def _which(connection: Connection, chain: str, kind: str, ids: list[str]) -> Select[tuple[str]]:
+    """The question which of these ids a chain holds."""
+    here = select(records.c.id).where(records.c.chain == chain, records.c.kind == kind)
+    if connection.dialect.name == "sqlite":
+        return here.where(records.c.id.in_(ids))
+    # One look into the unique index for each: PostgreSQL, until it has counted a new table, would
+    # rather read the whole chain.
+    asked = func.unnest(bindparam("ids", ids, ARRAY(String))).table_valued("id").render_derived()
+    found = here.where(records.c.id == asked.c.id).limit(1).lateral()
+    return select(found.c.id).select_from(asked.join(found, true()))
 
 
 def person_of(chain: str, entry: Entry) -> str:
@@ -149,7 +170,7 @@ def _ciphers(
             }
         )
     if new:
-        connection.execute(insert(person_keys), new)
+        insert_rows(connection, person_keys, new)
     return found
 
 

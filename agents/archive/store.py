@@ -123,6 +123,7 @@ class Archive:
             query = query.where(cases.c.opened_at < to_microseconds(opened_to))
         if due_before is not None:
             query = query.where(cases.c.next_deadline < to_microseconds(due_before))
+        query = query.execution_options(yield_per=STREAMED_ROWS)
         with reading(self.engine) as connection:
             for row in connection.execute(query).mappings():
                 yield _case_row(row)

@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mentions", type=int, default=20_000)
     parser.add_argument("--naive", type=int, default=1_000, help="Mentions one row a commit.")
-    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=3)
     chosen = parser.parse_args()
     many = messages(chosen.mentions, 1)
