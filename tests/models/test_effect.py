@@ -52,9 +52,7 @@ def test_intervals_cover_the_truth(known: dict[Key, Tally], effect: str, span: i
 
 
 @pytest.mark.parametrize("span", SPANS)
-def test_where_nothing_was_done_hardly_ever_help_is_seen(
-    known: dict[Key, Tally], span: int
-) -> None:
+def test_where_nothing_was_done_help_is_hardly_seen(known: dict[Key, Tally], span: int) -> None:
     total = merged(known, NONE.name, span)
     assert total.helped <= 0.05 * total.evaluated
     assert total.fewer_than_before > 0.1 * total.evaluated  # what a naive comparison would say
