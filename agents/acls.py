@@ -16,10 +16,10 @@ from wanglou.agents.app import APP_ID, STAGES
 from wanglou.schemas.topics import (
     ALERTS,
     DEAD_LETTERS,
+    EVALUATIONS,
     EVENTS,
     PAGER_STATE,
     PAGES,
-    EVALUATIONS,
     PREFIX,
     RAW,
     RESPONSES,

@@ -16,7 +16,7 @@ from wanglou.schemas.evaluation import Evaluation
 from wanglou.schemas.playbook import MeasureKind
 from wanglou.schemas.response import Act
 
-CUT = 60
+CUT = 24
 """Characters of a text that a table shows."""
 
 

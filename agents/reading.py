@@ -9,7 +9,7 @@ from typing import Protocol
 
 from wanglou.agents.record import Record, Rejected, decode, order_of
 from wanglou.agents.window import Window
-from wanglou.models.intake import MAX_AHEAD, is_plausible, published_milliseconds
+from wanglou.models.intake import MAX_AHEAD, fields_of, is_plausible, published_milliseconds
 from wanglou.models.order import Mark, Merge, Position, RawClock
 from wanglou.schemas.control import (
     CLOCK_HEADER,
@@ -174,7 +174,7 @@ class MergeReader:
 
 def _own_time(record: Record) -> int | None:
     """The later of a raw mention's own time and its sender's clock."""
-    published = published_milliseconds(record.value, record.timestamp)
+    published = published_milliseconds(fields_of(record.value), record.timestamp)
     times = [one for one in (published, _sender_clock(record)) if one is not None]
     return max(times, default=None)
 

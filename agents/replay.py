@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from pydantic import BaseModel, NonNegativeInt, ValidationError
-from pydantic_core import from_json
 
 from wanglou.agents.kafka import Message, send_all, start_producer
 from wanglou.agents.record import time_at
 from wanglou.agents.settings import BrokerSettings
-from wanglou.models.intake import EARLIEST, MAX_AHEAD, SenderClock, raw_key
+from wanglou.models.intake import EARLIEST, MAX_AHEAD, SenderClock, fields_of, raw_key
 from wanglou.schemas.cloudevents import Headers
 from wanglou.schemas.control import CLOCK_HEADER
 from wanglou.schemas.problems import describe
@@ -42,13 +42,12 @@ class Line:
     clock: int | None = None
 
 
-def collected_seconds(value: bytes) -> float | None:
+def collected_seconds(fields: Mapping[str, Any]) -> float | None:
     """When a raw mention was collected, None if it does not tell."""
     try:
-        raw = from_json(value)
-        time_text = raw.get("collected_at") or raw["published_at"]
+        time_text = fields.get("collected_at") or fields["published_at"]
         return datetime.fromisoformat(time_text).timestamp()
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
 
 
@@ -60,9 +59,10 @@ def read_lines(file: Path, after: int = 0) -> Iterator[Line]:
             value = line.rstrip(b"\r\n")
             if not value:
                 continue
-            latest = clock.after(value, now)
+            fields = fields_of(value)
+            latest = clock.after(fields, now)
             if number > after:
-                yield Line(number, value, collected_seconds(value), latest)
+                yield Line(number, value, collected_seconds(fields), latest)
 
 
 def clock_header(milliseconds: int | None) -> Headers:
@@ -164,7 +164,7 @@ class Replay:
         messages = []
         numbers: dict[int, int] = {}
         for line in chunk:
-            key = raw_key(line.value)
+            key = raw_key(fields_of(line.value))
             headers = clock_header(line.clock)
             message = Message(RAW.name, None if key is None else key.encode(), line.value, headers)
             numbers[id(message)] = line.number

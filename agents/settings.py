@@ -39,6 +39,7 @@ from wanglou.agents.dead_letter_limit import DeadLetterLimits
 from wanglou.agents.stuck import StuckSettings
 from wanglou.models.response.draft import Wording, load_wording
 from wanglou.models.response.responsibilities import Responsibilities, load_responsibilities
+from wanglou.models.response.statements import Statements, load_statements
 from wanglou.models.rules import Rules
 from wanglou.schemas.problems import describe
 
@@ -211,6 +212,7 @@ class RulesSettings(_Section):
     playbooks: Path = DEPLOY / "playbooks.yaml"
     regulator: Path = DEPLOY / "regulator.yaml"
     responsibilities: Path = DEPLOY / "responsibilities.yaml"
+    statements: Path = DEPLOY / "statements.yaml"
     wording: Path = DEPLOY / "wording.yaml"
 
 
@@ -486,6 +488,11 @@ class Settings(BaseSettings):
     def load_wording(self) -> Wording:
         """What a draft should not say. Raises ``RulesError``."""
         return load_wording(self.rules.wording)
+
+    def load_statements(self) -> Statements:
+        """Templates of statements. Raises ``RulesError``."""
+        taxonomy = self.load_rules().taxonomy
+        return load_statements(self.rules.statements, taxonomy, self.load_wording())
 
 
 def settings_file() -> Path | None:

@@ -29,7 +29,7 @@ class WorkerProcessError(RuntimeError):
 
 
 class WorkerProcess:
-    """``wanglou worker``, or another that runs on, in a child process; its output goes to ``log``."""
+    """``wanglou worker``, or another that runs on, as a child process; its output is ``log``."""
 
     def __init__(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from math import fsum
 
 from wanglou.models.burst import fold
 from wanglou.models.channels import channels
-from wanglou.models.event import OTHER, EventState
+from wanglou.models.event import OTHER, Bucket, EventState
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.spread import Spread, spread_at
 from wanglou.models.taxonomy import Severity
@@ -53,11 +54,13 @@ def assess(
 def settle(event: EventState, minute: int, parameters: RiskParameters) -> None:
     """Advance the baseline to what ``minute`` needs, and drop the buckets that no window needs."""
     settled = minute - max(parameters.burst.window_minutes, parameters.lateness_minutes)
-    counts = {one: bucket.mentions for one, bucket in event.buckets.items() if one <= settled}
-    fold(event.baseline, counts, settled, parameters.burst)
+    old = [one for one in event.buckets if one <= settled]
+    new = {one: event.buckets[one].mentions for one in old if one > event.baseline.through}
+    fold(event.baseline, new, settled, parameters.burst)
     longest = max(parameters.negative.window_minutes, 2 * parameters.velocity.window_minutes)
-    for one in [one for one in counts if one <= minute - longest]:
-        del event.buckets[one]
+    for one in old:
+        if one <= minute - longest:
+            del event.buckets[one]
 
 
 def may_reach(
@@ -65,38 +68,40 @@ def may_reach(
 ) -> bool:
     """Whether the risk at the close of ``minute`` may be as high: all other terms at their most.
 
-    Most events are nowhere near a level most of the time, and this is seen from two cheap terms.
+    Most events are nowhere near a level most of the time, and this is seen from one cheap term, or
+    from three.
     """
+    likelihood = _negativity(event, minute, parameters).contribution
+    if 100 * likelihood * (1 + MARGIN) < risk - MARGIN:  # the impact is at most 1
+        return False
     known = (
-        _negativity(event, minute, parameters),
         _severity(severity, parameters),
         _source(_spread(event, minute, parameters), parameters),
     )
-    factors = factors_of(known)
-    impact = factors[Factor.IMPACT] + parameters.impact_weights.reach
-    return 100 * factors[Factor.NEGATIVITY] * impact >= risk - MARGIN
+    impact = factors_of(known)[Factor.IMPACT] + parameters.impact_weights.reach
+    return 100 * likelihood * impact >= risk - MARGIN
 
 
-def _within(minute: int, length: int, one: int) -> bool:
-    return minute - length < one <= minute
+def _window(event: EventState, minute: int, length: int) -> list[Bucket]:
+    """The buckets of the ``length`` minutes up to ``minute``."""
+    before = minute - length
+    return [bucket for one, bucket in event.buckets.items() if before < one <= minute]
+
+
+def _mentions(buckets: Iterable[Bucket]) -> int:
+    return sum(bucket.mentions for bucket in buckets)
 
 
 def _negativity(event: EventState, minute: int, parameters: RiskParameters) -> Term:
-    length = parameters.negative.window_minutes
-    recent = [bucket for one, bucket in event.buckets.items() if _within(minute, length, one)]
+    recent = _window(event, minute, parameters.negative.window_minutes)
     return negative_share_term(
         parameters,
         negative=fsum(bucket.negative for bucket in recent),
-        mentions=sum(bucket.mentions for bucket in recent),
+        mentions=_mentions(recent),
     )
 
 
 def _activity(event: EventState, minute: int, parameters: RiskParameters) -> list[Term]:
-    def mentions(until: int, length: int) -> int:
-        return sum(
-            bucket.mentions for one, bucket in event.buckets.items() if _within(until, length, one)
-        )
-
     length = parameters.velocity.window_minutes
     baseline = event.baseline
     busyness = baseline.busyness(minute, parameters.burst)
@@ -106,12 +111,14 @@ def _activity(event: EventState, minute: int, parameters: RiskParameters) -> lis
         ),
         burst_term(
             parameters,
-            mentions=mentions(minute, parameters.burst.window_minutes),
+            mentions=_mentions(_window(event, minute, parameters.burst.window_minutes)),
             mean=busyness * baseline.mean,
             variance=busyness * baseline.variance,
         ),
         velocity_term(
-            parameters, now=mentions(minute, length), before=mentions(minute - length, length)
+            parameters,
+            now=_mentions(_window(event, minute, length)),
+            before=_mentions(_window(event, minute - length, length)),
         ),
     ]
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby, islice
+from typing import Any, TypeVar
 
 from wanglou.models.dedupe import DedupeStep
-from wanglou.models.intake import IntakeStep, Rejection, SenderClock, raw_key
+from wanglou.models.intake import IntakeStep, Rejection, SenderClock, fields_of, raw_key
 from wanglou.models.moment import Moment
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.order import BEGINNING, Position, before
 from wanglou.models.risk import Decision, RiskStep
 from wanglou.models.rules import Rules
 from wanglou.models.scoring import ScoringStep
+from wanglou.models.state import KeyedState
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, ScoredMention
 from wanglou.schemas.risk import Alert, Event
@@ -25,6 +27,8 @@ BATCH = 512
 """Lines that are taken through a step before the next step: batches for the model."""
 
 PartitionOf = Callable[[str], int]
+
+V = TypeVar("V")
 
 
 @dataclass
@@ -112,9 +116,16 @@ class Backtest:
             if share.has(index)
         }
         self._scoring = ScoringStep(rules.watchlist, rules.taxonomy, model)
-        self._intake = defaultdict[int, IntakeStep](lambda: rules.intake_step(author_key))
-        self._dedupe = defaultdict[int, DedupeStep](rules.dedupe_step)
-        self._risk = defaultdict[int, RiskStep](rules.risk_step)
+        self._states: list[KeyedState[Any]] = []
+        self._intake = defaultdict[int, IntakeStep](
+            lambda: rules.intake_step(author_key, self._kept(rules.intake_state()))
+        )
+        self._dedupe = defaultdict[int, DedupeStep](
+            lambda: rules.dedupe_step(self._kept(rules.dedupe_state()))
+        )
+        self._risk = defaultdict[int, RiskStep](
+            lambda: rules.risk_step(self._kept(rules.risk_state()))
+        )
         self._lines = defaultdict[int, int](int)
         self._clock = SenderClock()
         self._closed = BEGINNING.minute
@@ -131,8 +142,14 @@ class Backtest:
                 self._close(line.position)
                 for position, _ in line.deduped:
                     self._judge(next(scored), position)
+            for state in self._states:
+                state.changes()  # nobody keeps them
             yield len(batch)
         self.result.alerts.sort(key=_order)
+
+    def _kept(self, state: KeyedState[V]) -> KeyedState[V]:
+        self._states.append(state)
+        return state
 
     def _in_order(self, values: Iterable[bytes]) -> Iterator[_Line]:
         """The lines in the order of their positions: by clock, then raw partition and offset."""
@@ -141,8 +158,9 @@ class Backtest:
             yield from sorted(same_clock, key=lambda line: line.position)
 
     def _place(self, index: int, value: bytes) -> _Line:
-        clock = self._clock.after(value, datetime.now(UTC))
-        partition = self._partition_of(raw_key(value) or "")
+        fields = fields_of(value)
+        clock = self._clock.after(fields, datetime.now(UTC))
+        partition = self._partition_of(raw_key(fields) or "")
         offset = self._lines[partition]
         self._lines[partition] += 1
         time = BEGINNING.time if clock is None else clock
@@ -153,24 +171,25 @@ class Backtest:
         counts, mine = self.result.counts, self._share.has(line.index)
         counts["raw"] += mine
         intake = self._intake[line.position.partition]
-        mentions = intake.process(line.value, position=line.position, received_at=None)
-        if isinstance(mentions, Rejection):
+        reading = intake.read(line.value, position=line.position, received_at=None)
+        if isinstance(reading, Rejection):
             if mine:
                 counts["dead-letter"] += 1
-                self.result.rejections.append((line.index + 1, mentions))
+                self.result.rejections.append((line.index + 1, reading))
             return
-        counts["irrelevant"] += mine and not mentions
-        for part, mention in enumerate(mentions):
-            partition = self._partitions.get(mention.institution)
+        counts["irrelevant"] += mine and not reading.institutions
+        for part, institution in enumerate(reading.institutions):
+            partition = self._partitions.get(institution)
             if partition is None:
                 continue
             counts["accepted"] += 1
+            mention = intake.mention(reading, institution)
             position = line.position._replace(part=part)
             deduped = self._dedupe[partition].process(mention, position=position)
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:
                 if deduped.dedupe is not DedupeKind.UPDATE:
-                    self.result.mentions[mention.institution][minute_of(mention.published_at)] += 1
+                    self.result.mentions[institution][minute_of(mention.published_at)] += 1
                 yield position, deduped
 
     def _close(self, position: Position) -> None:

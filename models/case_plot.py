@@ -71,7 +71,11 @@ def set_dates(axes: Axes, start: datetime, end: datetime) -> None:
     axes.set_xlim(days(start), days(end))
     locator = AutoDateLocator(tz=CHINA)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=CHINA))
+    formatter = ConciseDateFormatter(locator, tz=CHINA)
+    formatter.formats = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
+    formatter.zero_formats = ["", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M"]
+    formatter.offset_formats = ["", "%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"]
+    axes.xaxis.set_major_formatter(formatter)
 
 
 def _draw_mentions(axes: Axes, mentions: Mapping[int, int], start: datetime, end: datetime) -> None:

@@ -15,6 +15,7 @@ from wanglou.models.near_duplicate import (
 )
 from wanglou.models.order import Position
 from wanglou.models.phrases import PhraseFinder
+from wanglou.models.remember import remembers
 from wanglou.models.state import MINUTES_PER_HOUR, KeyedState
 from wanglou.models.taxonomy import Taxonomy
 from wanglou.models.text import normalise
@@ -82,6 +83,7 @@ class DedupeStep:
     def __init__(self, taxonomy: Taxonomy, state: KeyedState[Seen]) -> None:
         self._state = state
         self._denials = PhraseFinder((normalise(term), term) for term in taxonomy.denial_terms)
+        self._stance = remembers(texts=4096)(self._find_stance)
         self._index = CandidateIndex()
         self._key_by_number: dict[int, str] = {}
         self._number_by_key: dict[str, int] = {}
@@ -147,18 +149,20 @@ class DedupeStep:
     ) -> str | None:
         """Key of the most similar original of the same institution and the same stance."""
         best: tuple[float, str] | None = None
-        stance = self._stance(mention.text)
-        for number in self._index.candidates(signature):
-            key = self._key_by_number[number]
-            seen = self._state.get(key)
-            if seen is None or seen.text is None or not key.startswith(f"{mention.institution}/"):
+        own = f"{mention.institution}/"
+        keys = (self._key_by_number[number] for number in self._index.candidates(signature))
+        for key in keys:
+            seen = self._state.get(key) if key.startswith(own) else None
+            if seen is None or seen.text is None:
                 continue
             similarity = jaccard(shingles, bigrams(seen.text))
-            if similarity >= JACCARD_THRESHOLD and self._stance(seen.text) == stance:
+            if similarity >= JACCARD_THRESHOLD and (
+                self._stance(seen.text) == self._stance(mention.text)
+            ):
                 best = min(best or (0.0, key), (-similarity, key))
         return best[1] if best else None
 
-    def _stance(self, text: str) -> frozenset[str]:
+    def _find_stance(self, text: str) -> frozenset[str]:
         return frozenset(match.tag for match in self._denials.find(text))
 
     def _keep_alive(self, original: str, position: Position) -> None:
@@ -173,7 +177,7 @@ class DedupeStep:
     ) -> DedupedMention:
         original = self._state.get(cluster_id)
         differs = original is not None and original.text not in (None, mention.text)
-        return DedupedMention.model_construct(
+        return DedupedMention.trusted(
             **vars(mention),
             cluster_id=cluster_id,
             dedupe=kind,

@@ -77,6 +77,11 @@ class Shift(Hours):
             begin = DAYS.index(day) * DAY_MINUTES + self.begin
             yield from (minute % WEEK_MINUTES for minute in range(begin, begin + self.length))
 
+    def covers(self, minute: int) -> bool:
+        """Whether it covers a minute of the week."""
+        begins = (DAYS.index(day) * DAY_MINUTES + self.begin for day in self.days)
+        return any((minute - begin) % WEEK_MINUTES < self.length for begin in begins)
+
 
 Rota = tuple[Shift, ...]
 """Shifts; where two cover the same time, the first counts."""
@@ -115,7 +120,7 @@ def spans(minutes: Iterable[int]) -> list[str]:
     for _, run in groupby(enumerate(minutes), lambda pair: pair[1] - pair[0]):
         together = [minute for _, minute in run]
         begin, end = _named(together[0]), _named(together[-1] + 1)
-        same_day = begin[:2] == end[:2]
+        same_day = begin[:2] == end[:2] and len(together) < DAY_MINUTES
         found.append(f"{begin}–{end[3:] if same_day else end}")
     return found
 
@@ -129,4 +134,4 @@ def on_duty(rota: Rota, time: datetime) -> tuple[str, ...]:
     """Who is called at a time, in this order; empty without a rota."""
     local = time.astimezone(CHINA)
     minute = local.weekday() * DAY_MINUTES + local.hour * 60 + local.minute
-    return next((shift.people for shift in rota if minute in set(shift.minutes())), ())
+    return next((shift.people for shift in rota if shift.covers(minute)), ())

@@ -167,9 +167,15 @@ def _counted(counts: Counter[str], name: str, most: int) -> str:
 
 
 def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> None:
+    heat = round(gain, 6)
     before = event.evidence.get(mention.cluster_id)
     if before is not None and before.heat >= gain:
         return
+    if before is None and len(event.evidence) == MAX_EVIDENCE:
+        coolest = min((one.heat, cluster_id) for cluster_id, one in event.evidence.items())
+        if (heat, mention.cluster_id) < coolest:
+            return
+        del event.evidence[coolest[1]]
     event.evidence[mention.cluster_id] = Evidence.model_construct(
         id=mention.id,
         platform=mention.platform,
@@ -177,10 +183,7 @@ def _keep_evidence(event: EventState, mention: ScoredMention, gain: float) -> No
         published_at=mention.published_at,
         polarity=mention.polarity,
         emotion=mention.emotion,
-        heat=round(gain, 6),
+        heat=heat,
         text=mention.text[:EVIDENCE_CHARACTERS],
         url=kept_url(mention.url),
     )
-    if len(event.evidence) > MAX_EVIDENCE:
-        coolest = min(event.evidence, key=lambda key: (event.evidence[key].heat, key))
-        del event.evidence[coolest]

@@ -6,6 +6,7 @@ its logarithm, so that the tenth thousand of likes weighs less than the first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log1p
 
@@ -15,11 +16,25 @@ from wanglou.schemas.mention import Engagement
 
 def engagement_score(engagement: Engagement, parameters: HeatParameters) -> float:
     """Σ weight · ln(1 + counter) over the known counters; no unit, 0 without engagement."""
+    return _score(_counters(engagement), parameters)
+
+
+def _counters(engagement: Engagement) -> tuple[int, int, int, int]:
     return (
-        parameters.reads * log1p(engagement.reads or 0)
-        + parameters.likes * log1p(engagement.likes or 0)
-        + parameters.comments * log1p(engagement.comments or 0)
-        + parameters.reposts * log1p(engagement.reposts or 0)
+        engagement.reads or 0,
+        engagement.likes or 0,
+        engagement.comments or 0,
+        engagement.reposts or 0,
+    )
+
+
+def _score(counters: Iterable[int], parameters: HeatParameters) -> float:
+    reads, likes, comments, reposts = counters
+    return (
+        parameters.reads * log1p(reads)
+        + parameters.likes * log1p(likes)
+        + parameters.comments * log1p(comments)
+        + parameters.reposts * log1p(reposts)
     )
 
 
@@ -37,13 +52,9 @@ def heat_gain(
     ``new`` whether the id is seen for the first time. Because logarithms of totals are subtracted,
     ten updates bring what one would have brought.
     """
-    before = Engagement(
-        reads=max(0, (engagement.reads or 0) - (change.reads or 0)),
-        likes=max(0, (engagement.likes or 0) - (change.likes or 0)),
-        comments=max(0, (engagement.comments or 0) - (change.comments or 0)),
-        reposts=max(0, (engagement.reposts or 0) - (change.reposts or 0)),
-    )
-    rise = engagement_score(engagement, parameters) - engagement_score(before, parameters)
+    totals = _counters(engagement)
+    before = [max(0, now - up) for now, up in zip(totals, _counters(change), strict=True)]
+    rise = _score(totals, parameters) - _score(before, parameters)
     return tier_weight * ((parameters.mention if new else 0.0) + max(0.0, rise))
 
 

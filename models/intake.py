@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -39,6 +40,17 @@ class Thread:
 
     institutions: tuple[str, ...]
     text: str
+
+
+class Reading(NamedTuple):
+    """A raw mention as intake read it, and the institutions it is about: none if irrelevant."""
+
+    raw: RawMention
+    text: str
+    institutions: tuple[str, ...]
+    answered: Thread | None
+    inherited: bool
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +102,26 @@ def is_plausible(time: datetime, now: datetime) -> bool:
     return EARLIEST <= time <= now + MAX_AHEAD
 
 
-def published_milliseconds(value: bytes | None, now: datetime) -> int | None:
+def fields_of(value: bytes | None) -> dict[str, Any]:
+    """The fields of a raw message, right or wrong; none where it is no JSON object."""
+    try:
+        raw = from_json(value or b"")
+    except ValueError:
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def published_milliseconds(fields: Mapping[str, Any], now: datetime) -> int | None:
     """When a raw message says it was published, in milliseconds since the epoch.
 
     None where it does not tell a plausible time; it need not be valid in any other way.
 
-    >>> published_milliseconds(b'{"published_at": "2020-01-25T13:06:44+08:00"}', datetime.now(UTC))
+    >>> published_milliseconds({"published_at": "2020-01-25T13:06:44+08:00"}, datetime.now(UTC))
     1579928804000
-    >>> published_milliseconds(b'{"published_at": "yesterday"}', datetime.now(UTC))
+    >>> published_milliseconds({"published_at": "yesterday"}, datetime.now(UTC))
     """
     try:
-        raw = from_json(value or b"")
-        time = datetime.fromisoformat(raw["published_at"])
+        time = datetime.fromisoformat(fields["published_at"])
         return int(time.timestamp() * 1000) if is_plausible(time, now) else None
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
@@ -113,25 +133,21 @@ class SenderClock:
     def __init__(self) -> None:
         self._latest: int | None = None
 
-    def after(self, value: bytes, now: datetime) -> int | None:
+    def after(self, fields: Mapping[str, Any], now: datetime) -> int | None:
         """The clock once a message is sent, in milliseconds since the epoch; None before any."""
-        published = published_milliseconds(value, now)
+        published = published_milliseconds(fields, now)
         if published is not None and (self._latest is None or published > self._latest):
             self._latest = published
         return self._latest
 
 
-def raw_key(value: bytes) -> str | None:
+def raw_key(fields: Mapping[str, Any]) -> str | None:
     """The key of a raw message: ``root_id``, else ``id``; None where neither can be read.
 
-    >>> raw_key(b'{"id": "a", "root_id": "b"}'), raw_key(b'{"id": "a"}'), raw_key(b"[]")
+    >>> raw_key({"id": "a", "root_id": "b"}), raw_key({"id": "a"}), raw_key({})
     ('b', 'a', None)
     """
-    try:
-        raw = from_json(value)
-    except ValueError:
-        return None
-    ids = (raw.get("root_id"), raw.get("id")) if isinstance(raw, dict) else ()
+    ids = (fields.get("root_id"), fields.get("id"))
     return next((one for one in ids if isinstance(one, str) and one), None)
 
 
@@ -163,7 +179,16 @@ class IntakeStep:
     def process(
         self, value: bytes | None, *, position: Position, received_at: datetime | None
     ) -> tuple[Mention, ...] | Rejection:
-        """The mentions in a raw message: none if it names no watched institution.
+        """The mentions in a raw message: none if it names no watched institution."""
+        reading = self.read(value, position=position, received_at=received_at)
+        if isinstance(reading, Rejection):
+            return reading
+        return tuple(self.mention(reading, one) for one in reading.institutions)
+
+    def read(
+        self, value: bytes | None, *, position: Position, received_at: datetime | None
+    ) -> Reading | Rejection:
+        """Take in a raw message; what makes its mentions if they are wanted.
 
         ``received_at`` is when the broker took the message; None in a recorded stream, where it
         counts as received when it was collected.
@@ -176,33 +201,38 @@ class IntakeStep:
         answered = self._answered(raw)
         named = self._finder.find(text)  # in what was written: no replacement names anyone
         text = mask(text)
-        institutions = named or (answered.institutions if answered else ())
         if named and self._state.applied(raw.id) < position:
             thread = Thread(named, text[:CONTEXT_CHARACTERS])
             self._state.put(raw.id, thread, position=position, minute=position.minute)
-        author = self._author(raw.platform, raw.author) if raw.author else None
-        collected_at = raw.collected_at or raw.published_at
-        region = None if raw.region is None else mask(region_name(raw.region)) or None
-        return tuple(
-            Mention.model_construct(
-                id=raw.id,
-                institution=institution,
-                inherited=not named,
-                platform=raw.platform,
-                kind=raw.kind,
-                text=text,
-                context=answered.text if answered else None,
-                url=None if raw.url is None else mask_url(raw.url),
-                author=author,
-                published_at=raw.published_at,
-                collected_at=collected_at,
-                received_at=received_at or collected_at,
-                engagement=raw.engagement,
-                parent_id=raw.parent_id,
-                root_id=raw.root_id,
-                region=region,
-            )
-            for institution in institutions
+        return Reading(
+            raw,
+            text,
+            institutions=named or (answered.institutions if answered else ()),
+            answered=answered,
+            inherited=not named,
+            received_at=received_at or raw.collected_at or raw.published_at,
+        )
+
+    def mention(self, reading: Reading, institution: str) -> Mention:
+        """What was read as a mention of one of its institutions."""
+        raw, answered = reading.raw, reading.answered
+        return Mention.trusted(
+            id=raw.id,
+            institution=institution,
+            inherited=reading.inherited,
+            platform=raw.platform,
+            kind=raw.kind,
+            text=reading.text,
+            context=answered.text if answered else None,
+            url=None if raw.url is None else mask_url(raw.url),
+            author=self._author(raw.platform, raw.author) if raw.author else None,
+            published_at=raw.published_at,
+            collected_at=raw.collected_at or raw.published_at,
+            received_at=reading.received_at,
+            engagement=raw.engagement,
+            parent_id=raw.parent_id,
+            root_id=raw.root_id,
+            region=None if raw.region is None else mask(region_name(raw.region)) or None,
         )
 
     def _answered(self, raw: RawMention) -> Thread | None:

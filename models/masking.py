@@ -29,6 +29,8 @@ from itertools import accumulate
 from operator import mul
 from unicodedata import numeric
 
+from wanglou.models.remember import remembers
+
 IDENTITY_CARD = "[身份证号]"
 BANK_CARD = "[银行卡号]"
 MOBILE = "[手机号]"
@@ -415,6 +417,7 @@ def _mask_account(match: re.Match[str]) -> str:
     return match[0].removesuffix(account) + kind if is_account else match[0]
 
 
+@remembers(texts=16_384)
 def mask(text: str) -> str:
     """A normalised text with the numbers that give away a person replaced by what they were.
 

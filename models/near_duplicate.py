@@ -7,9 +7,10 @@ character bigrams at 0.5 misses none of them. https://en.wikipedia.org/wiki/MinH
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rensa import RMinHash, RMinHashLSH
+
+from wanglou.models.remember import remembers
 
 JACCARD_THRESHOLD = 0.5
 """Texts at least this similar are near-duplicates (Jaccard of their sets of character bigrams)."""
@@ -21,13 +22,10 @@ BANDS = 32
 
 SEED = 20200123
 
-CACHED_TEXTS = 2048
-"""A storm is compared with the same few originals again and again."""
-
 _NOT_TEXT = re.compile(r"[\W_]+")
 
 
-@lru_cache(CACHED_TEXTS)
+@remembers(texts=4096)
 def bigrams(text: str) -> frozenset[str]:
     """The set of character bigrams of a text, without punctuation, spaces and emoji, in lower case.
 
@@ -44,8 +42,9 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     >>> jaccard(frozenset("ab"), frozenset("bc"))
     0.3333333333333333
     """
-    union = len(left | right)
-    return len(left & right) / union if union else 0.0
+    shared = len(left & right)
+    union = len(left) + len(right) - shared
+    return shared / union if union else 0.0
 
 
 class CandidateIndex:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from uuid import UUID, uuid5
 
 from wanglou.models.assessment import assess, brief_situation, may_reach, settle, situation
@@ -38,6 +39,9 @@ class Decision:
     alerts: tuple[Alert, ...] = ()
     events: tuple[Event, ...] = ()
     late: bool = False
+
+
+NOTHING = Decision()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class RiskStep:
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
         self._risks: dict[str, float] = {}
         """Of open events, at the last close."""
+        self._severity = cache(self._severity_in_force)
 
     def open_events(self) -> list[OpenEvent]:
         """All events with a level."""
@@ -146,7 +151,7 @@ class RiskStep:
         institution, _, topic = key.rpartition(".")
         return institution, topic
 
-    def _severity(self, key: str) -> Severity:
+    def _severity_in_force(self, key: str) -> Severity:
         institution, topic = self._parts(key)
         severity = self._taxonomy.topic(topic).severity
         return in_force(severity, self._institutions.get(institution), self._parameters)
@@ -163,15 +168,15 @@ class RiskStep:
         event = self._state.get(key) or EventState.new(minute, self._parameters)
         late = add_mention(event, mention, clock=clock, parameters=self._parameters)
         self._state.put(key, event, position=position, minute=event.last_minute)
-        if self._needs_assessment(event):
+        if key not in self._due and self._needs_assessment(event):
             self._due.add(key)
-        return replace(decision, late=late)
+        return Decision(decision.alerts, decision.events, late)
 
     def close(self, position: Position) -> Decision:
         """Close the minutes before a position: nothing more will come that is not later."""
         closed, end = self._state.clock, position.minute
         if end <= closed:
-            return Decision()
+            return NOTHING
         alerts: list[Alert] = []
         events: list[Event] = []
         for key in sorted(self._due):

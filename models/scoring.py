@@ -15,6 +15,9 @@ from wanglou.schemas.mention import DedupedMention, Emotion, Polarity, ScoredMen
 
 L = TypeVar("L", bound=StrEnum)
 
+MOST_KNOWN = 4096
+"""Scores that are remembered: a storm, or a day's talk, says the same few hundred texts again."""
+
 LEAST_SHOWN = 0.01
 """Event types and risk topics below this probability are left out of a message."""
 
@@ -30,7 +33,7 @@ def most_probable(labels: type[L], probabilities: BaseModel) -> L:
     >>> most_probable(Polarity, tie).value
     'negative'
     """
-    return max(labels, key=lambda label: getattr(probabilities, label.value))
+    return max(labels, key=lambda label: getattr(probabilities, label))
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:
@@ -44,8 +47,8 @@ def likeliest(probabilities: Mapping[str, float]) -> str:
 
 def shown(probabilities: Mapping[str, float]) -> dict[str, float]:
     """The probabilities that are worth a place in a message, highest first."""
-    ordered = sorted(probabilities.items(), key=lambda item: -item[1])
-    return {name: value for name, value in ordered if value >= LEAST_SHOWN}
+    worth = [item for item in probabilities.items() if item[1] >= LEAST_SHOWN]
+    return dict(sorted(worth, key=lambda item: -item[1]))
 
 
 def scored_text(mention: DedupedMention) -> str:
@@ -65,26 +68,33 @@ class ScoringStep:
         self._names = {one.id: one.normalised_names for one in watchlist.institutions}
         self._topics = TopicFinder(taxonomy)
         self._model = model
+        self._known: dict[tuple[Passage, str | None], tuple[Opinion, dict[str, Any]]] = {}
 
     def process(self, mentions: Sequence[DedupedMention]) -> list[ScoredMention]:
         """The same mentions in the same order, scored; blocking, for an executor thread."""
         passages = [self._passage(mention) for mention in mentions]
         opinions = self._model.read(passages)
-        known: dict[tuple[Passage, str | None], dict[str, Any]] = {}
         scored = []
         for mention, passage, opinion in zip(mentions, passages, opinions, strict=True):
-            context = scored_context(mention)
-            scores = known.get((passage, context))
-            if scores is None:
-                scores = known[passage, context] = self._scores(passage.text, context, opinion)
-            scored.append(ScoredMention.model_construct(**vars(mention), **scores))
+            scores = self._scores(passage, scored_context(mention), opinion)
+            scored.append(ScoredMention.trusted(**vars(mention), **scores))
         return scored
 
     def _passage(self, mention: DedupedMention) -> Passage:
         return Passage(scored_text(mention), self._names.get(mention.institution, ()))
 
-    def _scores(self, text: str, context: str | None, opinion: Opinion) -> dict[str, Any]:
-        """What a scored mention has beside the deduped one; in a storm many share it."""
+    def _scores(self, passage: Passage, context: str | None, opinion: Opinion) -> dict[str, Any]:
+        """What a scored mention has beside the deduped one; many share it."""
+        key = passage, self._topics.find(passage.text, context)  # the context decides nothing else
+        before, scores = self._known.get(key, (None, {}))
+        if before != opinion:
+            if len(self._known) == MOST_KNOWN:
+                self._known.clear()
+            scores = self._score(passage.text, context, opinion)
+            self._known[key] = opinion, scores
+        return scores
+
+    def _score(self, text: str, context: str | None, opinion: Opinion) -> dict[str, Any]:
         topics = self._topics.probabilities(text, context, opinion.event_type)
         negative = opinion.institution_negative
         return {

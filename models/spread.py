@@ -61,5 +61,9 @@ def opened(spreads: Spreads, *, minute: int, clock: int, window_minutes: int) ->
     oldest = clock // window_minutes - 1
     for number in [number for number in spreads if number < oldest]:
         del spreads[number]
-    number = minute // window_minutes
-    return [spreads.setdefault(one, Spread()) for one in (number, number + 1) if one >= oldest]
+    first = minute // window_minutes
+    numbers = [number for number in (first, first + 1) if number >= oldest]
+    for number in numbers:
+        if number not in spreads:  # `setdefault` would make a sketch for each mention
+            spreads[number] = Spread()
+    return [spreads[number] for number in numbers]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wanglou.models.phrases import PhraseFinder
+from wanglou.models.remember import remembers
 from wanglou.models.text import normalise
 from wanglou.schemas.base import Share
 from wanglou.schemas.problems import Location, Problem, check
@@ -157,14 +158,15 @@ class TopicFinder:
         self._topic_of = {
             event_type: topic.id for topic in taxonomy.topics for event_type in topic.event_types
         }
+        self._find_in = remembers(texts=4096)(self._find)
 
     def find(self, text: str, context: str | None = None) -> str | None:
         """The topic with most terms in the text (ties: the first listed), else in the context."""
-        for candidate in (text, context):
-            hits = Counter(match.tag for match in self._terms.find(candidate or ""))
-            if hits:
-                return min(hits, key=lambda topic: (-hits[topic], self._order[topic]))
-        return None
+        return self._find_in(text) or (None if context is None else self._find_in(context))
+
+    def _find(self, text: str) -> str | None:
+        hits = Counter(match.tag for match in self._terms.find(text))
+        return min(hits, key=lambda topic: (-hits[topic], self._order[topic]), default=None)
 
     def probabilities(
         self, text: str, context: str | None, event_types: Mapping[str, float]

@@ -9,6 +9,7 @@ from functools import cache
 import opencc
 
 from wanglou.models.near_duplicate import bigrams
+from wanglou.models.remember import remembers
 
 _URL = re.compile(r"(?:https?://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _USER_NAME = re.compile(r"(?://\s*)?@[\w\-·]{1,30}(?:\s?:)?")  # @name, and Weibo's //@name: chains
@@ -53,6 +54,7 @@ def _visible(text: str) -> str:
     )
 
 
+@remembers(texts=16_384)
 def normalise(text: str) -> str:
     """NFKC, visible characters only, URLs and user names out, simplified, spaces collapsed.
 

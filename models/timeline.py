@@ -57,7 +57,10 @@ class Timeline:
 
     def add(self, minute: int, platform: str, emotion: str) -> None:
         """Count a mention of an event ``minute``; one before the oldest slot that fits is lost."""
-        self.slots.setdefault(minute // self.minutes, Counts()).add(platform, emotion)
+        number = minute // self.minutes
+        if number not in self.slots:
+            self.slots[number] = Counts()
+        self.slots[number].add(platform, emotion)
         while max(self.slots) - min(self.slots) >= MAX_SLOTS:
             if self.minutes < LONGEST_MINUTES:
                 self._double()

@@ -74,11 +74,11 @@ MEASURES = frozenset(
 RELEASES = frozenset({Act.STATEMENT, Act.CORRECTION})
 """Measures that release a text: they need a draft that a second person has approved."""
 
-EVALUATED = MEASURES - {Act.REGULATOR_REPORT}
-"""Measures whose effect on the public is evaluated."""
+EVALUATED = frozenset({Act.STATEMENT, Act.EXPLANATION, Act.GUIDANCE, Act.CORRECTION})
+"""Measures that the public can notice: their effect is evaluated."""
 
 
-class Verdict(StrEnum):
+class ReviewVerdict(StrEnum):
     """What a review says of the alerts of a case (复盘结论)."""
 
     RIGHT = "right"  # 准确
@@ -90,10 +90,10 @@ class Verdict(StrEnum):
     def chinese(self) -> str:
         """The operators' word."""
         return {
-            Verdict.RIGHT: "准确",
-            Verdict.FALSE_ALARM: "误报",
-            Verdict.LATE: "偏晚",
-            Verdict.MISSED: "漏报",
+            ReviewVerdict.RIGHT: "准确",
+            ReviewVerdict.FALSE_ALARM: "误报",
+            ReviewVerdict.LATE: "偏晚",
+            ReviewVerdict.MISSED: "漏报",
         }[self]
 
 
@@ -133,7 +133,9 @@ class Response(Contract):
     team: tuple[Identifier, ...] = Field(
         (), max_length=50, description="Of an assignment: the crisis team 危机处理小组."
     )
-    verdict: Verdict | None = Field(None, description="Of a review: what it says of the alerts.")
+    verdict: ReviewVerdict | None = Field(
+        None, description="Of a review: what it says of the alerts."
+    )
     missed_from: Timestamp | None = Field(
         None, description="Of a review: when the incident began, where that was before the alerts."
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from wanglou.agents.archive.database import reading
-from wanglou.agents.archive.effects import event_of, stored_mention
+from wanglou.agents.archive.effects import event_of, quotations, stored_mention
 from wanglou.agents.archive.entries import Kind
 from wanglou.agents.archive.store import Archive
 from wanglou.agents.archive.verifying import head_of
@@ -24,9 +24,6 @@ from wanglou.schemas.mention import DedupeKind
 from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
 
-GONE = "（原文已删除）"
-"""Instead of a text that was erased or purged."""
-
 Fields = dict[str, Any]
 
 
@@ -37,7 +34,7 @@ def dossier_of(archive: Archive, case: CaseFile, as_of: datetime) -> Dossier:
     """The last whole snapshot of every time that the event was there."""
     peak: tuple[float, Fields] | None = None
     for fields in _fields(archive, case, Kind.EVENT):
-        snapshot = event_of(case, fields)
+        snapshot = event_of(case, fields, {})
         moments.append(Moment.of(snapshot))
         if "evidence" not in fields:
             continue
@@ -53,8 +50,8 @@ def dossier_of(archive: Archive, case: CaseFile, as_of: datetime) -> Dossier:
         head = head_of(connection, case.id) or EMPTY
     course = Course(
         moments,
-        [event_of(case, _with_texts(one, texts)) for one in told],
-        event_of(case, _with_texts(peak[1], texts)) if peak else None,
+        [event_of(case, one, texts) for one in told],
+        event_of(case, peak[1], texts) if peak else None,
     )
     return Dossier(
         case=case,
@@ -95,20 +92,5 @@ def _mentions(
     return every, negative, texts
 
 
-def _quotations(fields: Fields) -> Iterator[tuple[Fields, str]]:
-    """What quotes a mention, and the mention's id."""
-    for one in fields["evidence"]:
-        yield one, one["id"]
-    for one in fields["situation"].get("viewpoints", ()):
-        yield one, one["mention_id"]
-
-
 def _quoted(snapshots: list[Fields]) -> set[str]:
-    return {id for fields in snapshots for _, id in _quotations(fields)}
-
-
-def _with_texts(fields: Fields, texts: Mapping[str, str]) -> Fields:
-    """A whole snapshot with the texts of the mentions that it quotes."""
-    for quotation, id in _quotations(fields):
-        quotation["text"] = texts.get(id, GONE)
-    return fields
+    return {id for fields in snapshots for _, id in quotations(fields)}

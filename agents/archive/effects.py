@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def series_of(case: CaseFile, through: int, records: Iterable[Record]) -> Series
         if record.kind is Kind.MENTION:
             mentions.append(stored_mention(record.fields))
         else:
-            events.append(event_of(case, record.fields))
+            events.append(event_of(case, record.fields, {}))
     return Series.of(case.id, through, mentions, events)
 
 
@@ -82,8 +82,25 @@ def stored_mention(fields: dict[str, Any]) -> ScoredMention:
     return ScoredMention.model_construct(**given)
 
 
-def event_of(case: CaseFile, fields: dict[str, Any]) -> Event:
-    """A snapshot of the event; of one that was kept in short what it lacks is empty."""
+GONE = "（原文已删除）"
+"""Instead of a text that was erased or purged, or was not looked for."""
+
+
+def quotations(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What quotes a mention in a snapshot, and the mention's id."""
+    for one in fields.get("evidence", ()):
+        yield one, one["id"]
+    for one in fields["situation"].get("viewpoints", ()):
+        yield one, one["mention_id"]
+
+
+def event_of(case: CaseFile, fields: dict[str, Any], texts: Mapping[str, str]) -> Event:
+    """A snapshot of the event, with the texts of the mentions that it quotes.
+
+    Of one that was kept in short what it lacks is empty.
+    """
+    for quotation, id in quotations(fields):
+        quotation["text"] = texts.get(id, GONE)
     situation = {"platforms": {}, "emotions": {}, **fields["situation"]}
     return Event.model_validate(
         {

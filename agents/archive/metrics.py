@@ -31,6 +31,11 @@ class ArchiveMetrics:
             "Responses that their case, or the role of who acted, does not allow.",
             registry=registry,
         )
+        self.unevaluated = Counter(
+            "wanglou_archive_unevaluated_total",
+            "Cases whose measures could not be evaluated; the log says why.",
+            registry=registry,
+        )
         self.time = Gauge(
             "wanglou_archive_event_timestamp_seconds",
             "The event time up to which all is recorded and evaluated.",

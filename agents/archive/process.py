@@ -22,7 +22,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from wanglou.agents.archive.effects import due_minute
 from wanglou.agents.archive.event_clock import FOLLOWED, EventClock
 from wanglou.agents.archive.metrics import ArchiveMetrics
-from wanglou.agents.archive.problems import Fenced, Unavailable
+from wanglou.agents.archive.problems import ArchiveError, Fenced, Unavailable
 from wanglou.agents.archive.scribe import Scribe
 from wanglou.agents.archive.store import Archive
 from wanglou.agents.archive.turns import Turns
@@ -127,8 +127,8 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._take(batches)
             await self._take_turns()
             await self._write()
-        await self._send()
-        await self._let_time_pass()
+            await self._send()
+            await self._let_time_pass()
 
     async def _begin(self) -> None:
         """Go on reading where the database is."""
@@ -146,7 +146,7 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._consumer.seek_to_beginning(place)
             else:
                 self._consumer.seek(place, offset)
-        self._due = due
+        self._due, self._minute = due, -1
         self._consumer.resume(*assigned)
         self._turns = {number: Turns() for number in mine}
         self._placed = assigned
@@ -243,10 +243,22 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         self._minute = minute
         for id in [one for one, when in self._due.items() if when <= minute]:
+            await self._evaluate(id, minute)
+        await self._patiently(partial(self._measure, time_of(minute)))
+
+    async def _evaluate(self, id: str, minute: int) -> None:
+        """Evaluate the measures of a case. One that cannot be is told, and holds up no other."""
+        try:
             case = await self._patiently(partial(self._scribe.evaluate, id, minute))
+        except ArchiveError:
+            raise
+        except Exception:
+            logger.exception("%s cannot be evaluated", id)
+            self._metrics.unevaluated.inc()
+            del self._due[id]
+        else:
             self._has_mail = True
             self._note_due(case)
-        await self._patiently(partial(self._measure, time_of(minute)))
 
     def _measure(self, now: datetime) -> None:
         self._metrics.time.set(now.timestamp())

@@ -17,6 +17,7 @@ from wanglou.schemas.response import Response
 
 SEALED_OF_MENTION = ("text", "context", "original_text", "original_context", "url", "author")
 SEALED_OF_RESPONSE = ("text", "evidence", "url")
+POINT = ("id", "since", "assessed_at", "level")
 WHOLE_EVERY_MINUTES = 15
 """A snapshot of an event is kept whole so often, and when its level changed; of the others only
 what changes from minute to minute."""
@@ -64,9 +65,7 @@ def event_entry(value: bytes) -> tuple[str, Entry]:
     if entered or at.minute % WHOLE_EVERY_MINUTES == 0:
         return fields["id"], Entry(Kind.EVENT, id, at, without_quotations(fields))
     situation = fields["situation"]
-    kept = {
-        name: fields[name] for name in ("id", "since", "assessed_at", "level") if name in fields
-    }
+    kept: dict[str, Any] = {name: fields[name] for name in POINT if name in fields}
     kept["assessment"] = {**fields["assessment"], "terms": []}
     kept["situation"] = {
         name: value for name, value in situation.items() if not isinstance(value, list | dict)

@@ -35,7 +35,10 @@ def upgrade() -> None:
 @archive.command()
 @click.argument("case", required=False)
 def head(case: str | None) -> None:
-    """Print the signed heads of all chains, or of CASE: keep them where nobody changes them."""
+    """Print the signed heads of all chains, or of CASE.
+
+    Keep them where nobody changes them.
+    """
     settings = _settings()
     opened = open_archive(settings, with_keys=False)
     document = signed_heads(opened, signing_key(settings), case)
@@ -46,7 +49,10 @@ def head(case: str | None) -> None:
 @click.argument("file", type=EXISTING_FILE)
 @click.option("--public-key", metavar="HEX", help="Who signed; default is the signing key's.")
 def check_head(file: Path, public_key: str | None) -> None:
-    """Verify the chains named in FILE, and that none was written anew since it was signed."""
+    """Verify the chains named in FILE.
+
+    And that none was written anew since it was signed.
+    """
     settings = _settings()
     signer = public_key or public_key_of(signing_key(settings))
     opened = open_archive(settings, with_keys=False)
@@ -55,7 +61,10 @@ def check_head(file: Path, public_key: str | None) -> None:
 
 @archive.command("rotate-key")
 def rotate_key() -> None:
-    """Wrap all keys anew with archive.key_file; archive.previous_key_file is the one before."""
+    """Wrap all keys anew.
+
+    With archive.key_file; archive.previous_key_file is the one before.
+    """
     opened = open_archive(_settings())
     count = erasure.rotate(opened)
     click.echo(f"{count} keys wrapped anew; archive.previous_key_file is not needed any more")
@@ -66,14 +75,20 @@ def rotate_key() -> None:
 @BY
 @REASON
 def erase(person: str, by: str, reason: str) -> None:
-    """Destroy all keys of PERSON (the hash of an author): what is sealed with them is lost."""
+    """Destroy all keys of PERSON.
+
+    PERSON is the hash of an author: what is sealed with the keys is lost.
+    """
     chains = erasure.erase(open_archive(_settings()), person, by, reason)
     click.echo("\n".join(f"erased from {one}" for one in chains) or "nothing of this person")
 
 
 @archive.command()
 def purge() -> None:
-    """Purge what archive.retention_days says, of cases that were closed long ago."""
+    """Purge what is past its retention.
+
+    As archive.retention_days says, of cases that were closed long ago.
+    """
     settings = _settings()
     opened = open_archive(settings, with_keys=False)
     for one in retention.purge(opened, settings.retention_days):

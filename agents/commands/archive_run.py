@@ -35,7 +35,7 @@ from wanglou.schemas.topics import (
 @click.option("--port", type=int, help="Port of metrics and health (default 6068).")
 @broker_option
 def archive_run(port: int | None, broker: str | None) -> None:
-    """Record all that is said and done of cases until SIGTERM or Ctrl-C.
+    """Record cases until SIGTERM or Ctrl-C.
 
     Reads mentions, events, alerts, pages and responses; keeps the cases, checks responses,
     evaluates measures. Several of them share the partitions. Needs the tables: wanglou archive

@@ -18,7 +18,7 @@ from wanglou.agents.commands.case_reading import (
 from wanglou.agents.commands.case_responding import act_on
 from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printable, settings_with
 from wanglou.models.response.draft import check_draft
-from wanglou.schemas.response import MEASURES, RELEASES, Act, Verdict
+from wanglou.schemas.response import MEASURES, RELEASES, Act, ReviewVerdict
 
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
@@ -50,14 +50,16 @@ def act_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 text_option = click.option("--text", metavar="TEXT", help="What was done, decided or remarked.")
 why_option = click.option("--why", "text", required=True, metavar="TEXT", help="Why.")
-task_option = click.option("--task", "task_id", metavar="TASK", help="The task that this does.")
+task_option = click.option("--task", "task_id", metavar="TASK", help="The task that this is about.")
 evidence_option = click.option(
     "--evidence",
     multiple=True,
     metavar="URL",
     help="What shows that the text is true: a URL, a document's number. May be given again.",
 )
-channel_option = click.option("--channel", metavar="NAME", help="Where: 官方微博, 客服热线, …")
+channel_option = click.option(
+    "--channel", metavar="NAME", help="Where it was said, for example 官方微博."
+)
 url_option = click.option("--url", help="Where it can be read.")
 
 
@@ -94,7 +96,10 @@ def draft(text: str | None, file: Path | None, **given: Any) -> None:
 @click.option("--text", metavar="TEXT", help="The text.")
 @click.option("--file", type=EXISTING_FILE, help="File that has the text.")
 def check(text: str | None, file: Path | None) -> None:
-    """Say what is wrong with a text, and how to say it instead 文稿检查. Writes nothing."""
+    """Check a text 文稿检查.
+
+    Says what is wrong with it, and how to say it instead. Writes nothing.
+    """
     _checked(text, file)
 
 
@@ -143,13 +148,21 @@ def release(correction: bool, **given: Any) -> None:
 
 @case.command()
 @act_options
-@click.argument("act", type=click.Choice(sorted(MEASURES - RELEASES)))
+@click.argument(
+    "act",
+    metavar="MEASURE",
+    type=click.Choice([one.value for one in sorted(MEASURES - RELEASES)]),
+)
 @text_option
 @channel_option
 @url_option
 @task_option
 def measure(act: str, **given: Any) -> None:
-    """Record another measure: explanation, guidance, crisis-team, regulator-report 处置措施."""
+    """Record another measure 处置措施.
+
+    MEASURE: explanation 沟通解释, guidance 舆情引导, crisis-team 危机小组决定, regulator-report
+    监管报告.
+    """
     act_on(Act(act), **given)
 
 
@@ -174,13 +187,18 @@ def watch(**given: Any) -> None:
 @act_options
 @why_option
 def close(**given: Any) -> None:
-    """Close a watched case 结案, once its alert is resolved or it was a false alarm."""
+    """Close a watched case 结案.
+
+    Once its alert is resolved, or a review says that it was a false alarm.
+    """
     act_on(Act.CLOSE, **given)
 
 
 @case.command()
 @act_options
-@click.argument("verdict", type=click.Choice([one.value for one in Verdict]))
+@click.argument(
+    "verdict", metavar="VERDICT", type=click.Choice([one.value for one in ReviewVerdict])
+)
 @text_option
 @click.option(
     "--missed-from",
@@ -189,8 +207,11 @@ def close(**given: Any) -> None:
     help="When the incident began, where that was before the alerts.",
 )
 def review(verdict: str, **given: Any) -> None:
-    """Say what the alerts were worth 复盘: right, false-alarm, late, missed."""
-    act_on(Act.REVIEW, verdict=Verdict(verdict), **given)
+    """Say what the alerts were worth 复盘.
+
+    VERDICT: right 准确, false-alarm 误报, late 偏晚, missed 漏报.
+    """
+    act_on(Act.REVIEW, verdict=ReviewVerdict(verdict), **given)
 
 
 for reading in (list_cases, show_case, report_case, verify_cases, export_case):

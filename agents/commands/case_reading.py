@@ -20,7 +20,7 @@ from wanglou.agents.commands.shared import ExitCode, console, printable, setting
 from wanglou.models.chain import Verification
 from wanglou.models.response.case_file import CaseFile, CaseStatus
 from wanglou.models.response.report.case_report import write_report
-from wanglou.models.response.report.formats import Format
+from wanglou.models.response.report.writing import Format
 from wanglou.models.response.responsibilities import Forbidden, Operation, Responsibilities
 from wanglou.schemas.evaluation import Evaluation
 
@@ -32,6 +32,7 @@ format_option = click.option(
     multiple=True,
     default=[Format.HTML.value],
     show_default=True,
+    help="Of the report. May be given again.",
 )
 folder_option = click.option(
     "--to-folder",
@@ -75,10 +76,18 @@ def read_case(
 
 @click.command("list")
 @by_option
-@click.option("--status", type=click.Choice([one.value for one in CaseStatus]), multiple=True)
-@click.option("--institution", metavar="ID")
+@click.option(
+    "--status",
+    type=click.Choice([one.value for one in CaseStatus]),
+    multiple=True,
+    help="Only cases of this status. May be given again.",
+)
+@click.option("--institution", metavar="ID", help="Only cases of this institution.")
 def list_cases(by: str, status: tuple[str, ...], institution: str | None) -> None:
-    """The cases that a person may see, the latest first, with what is overdue."""
+    """The cases that a person may see.
+
+    The latest first, with the next deadline and what is overdue.
+    """
     archive, responsibilities = _opened()
     responsibilities.id_of(by)
     found = [
@@ -101,7 +110,10 @@ def _sees(responsibilities: Responsibilities, by: str, institution: str) -> bool
 @click.argument("case_id", metavar="CASE")
 @by_option
 def show_case(case_id: str, by: str) -> None:
-    """A case: where it stands, tasks, drafts, measures, what came of them."""
+    """Show where a case stands.
+
+    Its steps, tasks, drafts, measures, and what came of these.
+    """
     archive, responsibilities = _opened()
     case = read_case(archive, responsibilities, case_id, by)
     now = datetime.now(UTC)
@@ -119,7 +131,10 @@ def show_case(case_id: str, by: str) -> None:
 @format_option
 @folder_option
 def report_case(case_id: str, by: str, formats: tuple[str, ...], folder: Path) -> None:
-    """Write the report of a case 复盘报告: what happened, what was done, whether it helped."""
+    """Write the report of a case 复盘报告.
+
+    What happened, what was done, whether it helped, what is to be learnt.
+    """
     archive, responsibilities = _opened()
     case = read_case(archive, responsibilities, case_id, by)
     dossier = dossier_of(archive, case, datetime.now(UTC))
@@ -132,9 +147,10 @@ def report_case(case_id: str, by: str, formats: tuple[str, ...], folder: Path) -
 @click.option("--all", "every", is_flag=True, help="All chains of the archive.")
 @by_option
 def verify_cases(case_id: str | None, every: bool, by: str) -> None:
-    """Look for any row of a case that was changed, removed, inserted or moved.
+    """Look for changed rows of a case.
 
-    Needs no key. The exit code is 1 where something was found.
+    For any row that was changed, removed, inserted or moved. Needs no key. The exit code is 1
+    where something was found.
     """
     if (case_id is None) != every:
         raise click.UsageError("give the id of one case, or --all")
@@ -151,7 +167,10 @@ def verify_cases(case_id: str | None, every: bool, by: str) -> None:
 @click.option("--sealed", is_flag=True, help="Leave sensitive fields sealed, and give no keys.")
 @by_option
 def export_case(case_id: str, folder: Path, sealed: bool, by: str) -> None:
-    """Write a case to a new FOLDER that can be read and verified without Wanglou."""
+    """Write a case to a new FOLDER.
+
+    It can be read and verified without Wanglou.
+    """
     settings = settings_with()
     archive = open_archive(settings.archive)
     read_case(archive, settings.load_responsibilities(), case_id, by, Operation.EXPORT)

@@ -19,13 +19,16 @@ def config() -> None:
 
 @config.command()
 def check() -> None:
-    """Load everything that a worker loads.
+    """Load everything that a worker loads, and what people act by.
 
     What is wrong is named with what would be right; the exit code is then 3.
     """
     settings = settings_with()
     rules = settings.load_rules()
     load_model(settings.model)
+    duties = settings.load_responsibilities()
+    wording = settings.load_wording()
+    statements = settings.load_statements()
     click.echo(f"settings    {settings_file() or 'defaults and environment'}")
     click.echo(f"broker      {_described(settings.broker)}")
     click.echo(f"watch list  {len(rules.watchlist.institutions)} institutions")
@@ -34,6 +37,9 @@ def check() -> None:
     click.echo(f"playbooks   {len(rules.playbooks.topics)} risk topics, each with four levels")
     click.echo(f"regulator   {_counted(rules.regulator)}")
     click.echo(f"rules       version {rules.version}, as every alert names it")
+    click.echo(f"duties      {len(duties.people)} people, every hour of the week has somebody")
+    click.echo(f"statements  {len(statements.topics)} risk topics, each with four kinds")
+    click.echo(f"wording     {sum(len(one.words) for one in wording.groups)} words to warn of")
     click.echo(f"model       {settings.model.path if settings.model.enabled else 'none'}")
     if settings.author_key is None and settings.author_key_file is None:
         click.echo("author_key  not set: author hashes can be recomputed by anyone", err=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wanglou.agents.alert_text import colour, print_alert
+from wanglou.agents.case_page import case_page
 from wanglou.agents.commands.shared import ExitCode, console, run
 from wanglou.agents.demo import Demo, Outcome
 
@@ -41,6 +42,9 @@ def demo(context: click.Context, speed: float) -> None:
     show = Demo(folder, speed, terminal.print)
     run(_show(show, terminal))
     _summary(terminal, show, show.outcome)
+    dossier = show.outcome.dossier
+    terminal.print(case_page(dossier.case, dossier.evaluations, dossier.as_of))
+    terminal.print(f"report     {show.outcome.report}")
     terminal.print(f"logs       {folder}")
     if any(problems for _, _, problems in show.outcome.incidents):
         context.exit(ExitCode.FAILED)

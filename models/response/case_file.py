@@ -17,7 +17,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from wanglou.schemas.base import Timestamp
-from wanglou.schemas.response import MEASURES, RELEASES, Act, Response, Verdict
+from wanglou.schemas.response import MEASURES, RELEASES, Act, Response, ReviewVerdict
 from wanglou.schemas.risk import Alert, AlertKind, Level, LevelName, Subject
 
 SENSITIVE_FROM = Level.ORANGE
@@ -147,7 +147,7 @@ class Taken(_Part):
 class Review(_Part):
     """What people say of the alerts afterwards."""
 
-    verdict: Verdict
+    verdict: ReviewVerdict
     by: str
     at: Timestamp
     text: str
@@ -449,7 +449,7 @@ def _watch(case: CaseFile, response: Response) -> None:
 
 def _close(case: CaseFile, response: Response) -> None:
     judged = {review.verdict for review in case.reviews}
-    if case.level is not None and Verdict.FALSE_ALARM not in judged:
+    if case.level is not None and ReviewVerdict.FALSE_ALARM not in judged:
         raise Refused(
             f"act: close on {case.id}, whose level is {case.level.label}; it is closed once the "
             "alert is resolved, or a review calls it a false alarm"

@@ -10,9 +10,9 @@ from typing import Self
 from wanglou.models.moment import Moment
 from wanglou.models.response.case_file import CaseFile
 from wanglou.schemas.evaluation import Evaluation
-from wanglou.schemas.page import Page
+from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
-from wanglou.schemas.risk import Event, Level
+from wanglou.schemas.risk import Event, Level, Slot
 
 ACKNOWLEDGE_WITHIN = {Level.ORANGE: timedelta(minutes=15), Level.RED: timedelta(minutes=5)}
 """As ``deploy/pager.yaml`` says it: how long an acknowledgement may take."""
@@ -46,6 +46,11 @@ class Course:
                 peak = snapshot
         return cls(moments, chapters, peak)
 
+    @property
+    def slots(self) -> list[Slot]:
+        """Platforms and emotions over time, of all chapters."""
+        return [slot for one in self.chapters for slot in one.situation.timeline]
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -71,7 +76,7 @@ class Dossier:
     course: Course = field(default_factory=Course)
     evaluations: Sequence[Evaluation] = ()
     """The latest of each measure and span."""
-    pages: Sequence[Page] = ()
+    pages: Sequence[PageRecord] = ()
     """All that receivers were told of the case, by time."""
     responses: Sequence[Response] = ()
     """All that the case took in, by time."""

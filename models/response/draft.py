@@ -25,7 +25,7 @@ ANY = "…"
 """In a word of the file: up to ``ANY_CHARACTERS`` of the same clause."""
 
 ANY_CHARACTERS = 12
-NEGATED_WITHIN = 8
+NEGATED_WITHIN = 12
 """Characters between a negation and what it negates: 没有向客户作出保本承诺."""
 
 _SENTENCE_END = "。！？!?；;\n"

@@ -5,6 +5,7 @@ A case that was re-opened has several lives 次, each measured by itself.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,12 @@ from wanglou.schemas.base import minute_of, time_of
 from wanglou.schemas.evaluation import EffectVerdict, Evaluation
 from wanglou.schemas.response import EVALUATED, Act
 from wanglou.schemas.risk import Level
+
+PEAK_WINDOW = timedelta(minutes=10)
+"""The stretch of time in which the most mentions are the peak."""
+
+NOTICEABLE, NOTICED_IN = 10, 60
+"""An event can be noticed once so many mentions came in so many minutes."""
 
 UNSETTLED = (None, EffectVerdict.TOO_EARLY)
 """What an evaluation says that may still become something else."""
@@ -106,8 +113,11 @@ class Figures:
     mentions_before_alert: int
     alerted_at: datetime
     orange_at: datetime | None
+    noticeable_at: datetime | None
+    """Before the alert, when it could be noticed; None where it could not."""
     peak_at: datetime | None
-    """The highest risk, the first time that it was reached."""
+    """When the stretch began that had the most mentions."""
+    peak_mentions: int
     acknowledged_at: datetime | None
     acknowledge_due_at: datetime | None
     """None where the levels that it had until then ask for none."""
@@ -147,7 +157,7 @@ def figures_of(dossier: Dossier, life: Life) -> Figures:
     entered = (one.at for one in case.steps if one.after is CaseStatus.ACKNOWLEDGED)
     acknowledged_at = _first(at for at in entered if life.has(at))
     first_mention_at = _first_mention(dossier, life)
-    moments = [one for one in dossier.course.moments if life.has(one.at)]
+    peak_at, peak_mentions = _peak(dossier, first_mention_at or life.begin, life.end)
     reviews = [one for one in case.reviews if life.has(one.at)]
     return Figures(
         case=case,
@@ -156,7 +166,9 @@ def figures_of(dossier: Dossier, life: Life) -> Figures:
         mentions_before_alert=_mentions(dossier, first_mention_at, life.begin),
         alerted_at=life.begin,
         orange_at=_first(one.at for one in alerts if (one.level or 0) >= Level.ORANGE),
-        peak_at=max(moments, key=lambda one: one.risk).at if moments else None,
+        noticeable_at=_noticeable(dossier, first_mention_at, life.begin),
+        peak_at=peak_at,
+        peak_mentions=peak_mentions,
         acknowledged_at=acknowledged_at,
         acknowledge_due_at=_acknowledge_due(dossier, alerts, acknowledged_at),
         stated_at=_first(one.at for one in measures if one.act is Act.STATEMENT),
@@ -189,6 +201,32 @@ def _mentions(dossier: Dossier, begin: datetime | None, end: datetime) -> int:
     return sum(count for minute, count in dossier.mentions.items() if minute in span)
 
 
+def _noticeable(dossier: Dossier, begin: datetime | None, end: datetime) -> datetime | None:
+    if begin is None:
+        return None
+    recent: deque[tuple[int, int]] = deque()
+    for minute in sorted(dossier.mentions):
+        if minute_of(begin) <= minute < minute_of(end):
+            recent.append((minute, dossier.mentions[minute]))
+            while recent[0][0] <= minute - NOTICED_IN:
+                recent.popleft()
+            if sum(count for _, count in recent) >= NOTICEABLE:
+                return time_of(minute)
+    return None
+
+
+def _peak(dossier: Dossier, begin: datetime, end: datetime | None) -> tuple[datetime | None, int]:
+    width = int(PEAK_WINDOW / timedelta(minutes=1))
+    counts = Counter[int]()
+    for minute, count in dossier.mentions.items():
+        if minute_of(begin) <= minute and (end is None or minute < minute_of(end)):
+            counts[minute // width * width] += count
+    if not counts:
+        return None, 0
+    highest = max(sorted(counts), key=lambda one: counts[one])
+    return time_of(highest), counts[highest]
+
+
 def _acknowledge_due(
     dossier: Dossier, alerts: Iterable[Raised], acknowledged_at: datetime | None
 ) -> datetime | None:
@@ -196,7 +234,9 @@ def _acknowledge_due(
     dues = [
         one.at + within[one.level]
         for one in alerts
-        if one.level in within and (acknowledged_at is None or one.at <= acknowledged_at)
+        if one.level is not None
+        and one.level in within
+        and (acknowledged_at is None or one.at <= acknowledged_at)
     ]
     return min(dues, default=None)
 

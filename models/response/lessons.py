@@ -8,26 +8,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from wanglou.models.page import clock
 from wanglou.models.response.case_file import DraftStatus
 from wanglou.models.response.dossier import Dossier
-from wanglou.models.response.figures import Figures, Kept, figures_of, lives_of
+from wanglou.models.response.figures import (
+    NOTICEABLE,
+    PEAK_WINDOW,
+    Figures,
+    Kept,
+    figures_of,
+    lives_of,
+)
 from wanglou.models.response.words import cut, platform, span
 from wanglou.schemas.evaluation import EffectVerdict
 from wanglou.schemas.page import PageOutcome
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import AlertKind
 
 DETECT_WITHIN = timedelta(minutes=30)
-"""From the first mention to the first alert: half of the shortest reporting time that
+"""From when an event could be noticed to its first alert: half of the shortest reporting time that
 ``deploy/regulator.yaml`` gives, so that the other half is left to people."""
-
-NOTICEABLE = 10
-"""With fewer mentions before the alert there was nothing to be seen."""
 
 
 class Judgement(StrEnum):
@@ -67,22 +71,33 @@ def lessons_of(dossier: Dossier) -> list[Lesson]:
     lives = lives_of(dossier.case)
     found: list[Lesson] = []
     for life in lives:
-        figures = figures_of(dossier, life)
         prefix = f"第 {life.number} 次：" if len(lives) > 1 else ""
-        for name, rule in RULES.items():
-            found += [Lesson(name, how, prefix + text) for how, text in rule(dossier, figures)]
+        for one in lessons_of_life(dossier, figures_of(dossier, life)):
+            found.append(replace(one, text=prefix + one.text))
     return found
 
 
+def lessons_of_life(dossier: Dossier, figures: Figures) -> list[Lesson]:
+    """What all rules say of one life of a case."""
+    return [
+        Lesson(name, how, text)
+        for name, rule in RULES.items()
+        for how, text in rule(dossier, figures)
+    ]
+
+
 def _detection(dossier: Dossier, figures: Figures) -> Said:
-    took, before = figures.to_alert, figures.mentions_before_alert
+    took, noticeable = figures.to_alert, figures.noticeable_at
     if took is None:
         return
-    text = f"首条提及后 {span(took)}发出首次预警，其间有 {before} 条提及"
-    if took <= DETECT_WITHIN:
+    text = f"首条提及后 {span(took)}发出首次预警，其间有 {figures.mentions_before_alert} 条提及"
+    if noticeable is None:
+        yield GOOD, f"{text}，一小时内从未满 {NOTICEABLE} 条，预警早于可察觉之时。"
+        return
+    late = figures.alerted_at - noticeable
+    text += f"；一小时内满 {NOTICEABLE} 条后 {span(late)}预警"
+    if late <= DETECT_WITHIN:
         yield GOOD, f"{text}，在 {span(DETECT_WITHIN)}目标内。"
-    elif before < NOTICEABLE:
-        yield GOOD, f"{text}，不足 {NOTICEABLE} 条，尚无从发现。"
     else:
         yield BAD, f"{text}，超出 {span(DETECT_WITHIN)}目标。"
 
@@ -141,10 +156,11 @@ def _peak(dossier: Dossier, figures: Figures) -> Said:
     at, peak = figures.stated_at, figures.peak_at
     if at is None or peak is None:
         return
+    most = f"提及高峰（{clock(peak)} 起 {span(PEAK_WINDOW)}内 {figures.peak_mentions:,} 条）"
     if at <= peak:
-        yield GOOD, f"首次发布早于风险峰值（{clock(peak)}）{span(peak - at)}。"
+        yield GOOD, f"首次发布早于{most}{span(peak - at)}。"
     else:
-        yield BAD, f"首次发布晚于风险峰值（{clock(peak)}）{span(at - peak)}，错过了峰值前的窗口。"
+        yield BAD, f"首次发布晚于{most}{span(at - peak)}，错过了高峰前的窗口。"
 
 
 def _departments(dossier: Dossier, figures: Figures) -> Said:
@@ -156,12 +172,12 @@ def _departments(dossier: Dossier, figures: Figures) -> Said:
     late = [one for one in judged if one.kept is not Kept.KEPT]
     if judged and not late:
         yield GOOD, f"{len(judged)} 项到期任务全部按时完成。"
-    total = Counter(one.task.department for one in judged)
-    for department, count in Counter(one.task.department for one in late).most_common():
-        own = [one for one in late if one.task.department == department]
-        undone = sum(one.kept is Kept.MISSED for one in own)
-        rest = f"，其中 {undone} 项仍未完成" if undone else ""
-        yield BAD, f"{department} {total[department]} 项任务中 {count} 项未按时完成{rest}。"
+    if late:
+        by_department = Counter(one.task.department for one in late).most_common()
+        told = "、".join(f"{department} {count} 项" for department, count in by_department)
+        undone = sum(one.kept is Kept.MISSED for one in late)
+        rest = f"；其中 {undone} 项没有完成记录" if undone else ""
+        yield BAD, f"{len(judged)} 项到期任务中 {len(late)} 项未按时完成：{told}{rest}。"
 
 
 def _regulator(dossier: Dossier, figures: Figures) -> Said:
@@ -263,7 +279,7 @@ def _review(dossier: Dossier, figures: Figures) -> Said:
     if review is None:
         return
     reason = f"：{cut(review.text, 80)}" if review.text else ""
-    how = GOOD if review.verdict is Verdict.RIGHT else BAD
+    how = GOOD if review.verdict is ReviewVerdict.RIGHT else BAD
     since = f"（实际始于 {clock(review.missed_from)}）" if review.missed_from is not None else ""
     yield how, f"复盘认为预警{review.verdict.chinese}{since}{reason}。"
 

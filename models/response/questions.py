@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from wanglou.models.page import clock
 from wanglou.models.response.case_file import CaseStatus, DraftStatus
 from wanglou.models.response.dossier import Dossier
 from wanglou.models.response.figures import Figures, Kept, figures_of, lives_of
-from wanglou.models.response.lessons import DETECT_WITHIN, NOTICEABLE
-from wanglou.models.response.words import cut
+from wanglou.models.response.lessons import DETECT_WITHIN
 from wanglou.schemas.evaluation import EffectVerdict
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import Level
 
 
@@ -25,13 +25,13 @@ def questions_of(dossier: Dossier) -> list[str]:
 def _of_alerts(dossier: Dossier, figures: Figures) -> Iterator[str]:
     if figures.review is None:
         yield "预警是否准确、及时？本案尚无复盘结论。"
-    elif figures.review.verdict in (Verdict.LATE, Verdict.MISSED):
+    elif figures.review.verdict in (ReviewVerdict.LATE, ReviewVerdict.MISSED):
         yield "预警偏晚或漏报的原因是监测范围、判定阈值，还是采集延迟？"
-    elif figures.review.verdict is Verdict.FALSE_ALARM:
+    elif figures.review.verdict is ReviewVerdict.FALSE_ALARM:
         yield "误报由哪些内容触发？监测词或阈值是否需要调整？"
-    took = figures.to_alert
-    if took is not None and took > DETECT_WITHIN and figures.mentions_before_alert >= NOTICEABLE:
-        yield "首条提及到首次预警之间，有没有客户、网点或客服先发现？为何没有上报？"
+    noticeable = figures.noticeable_at
+    if noticeable is not None and figures.alerted_at - noticeable > DETECT_WITHIN:
+        yield "首次预警之前，有没有客户、网点或客服先发现？为何没有上报？"
     due, at = figures.acknowledge_due_at, figures.acknowledged_at
     if due is not None and (at or dossier.as_of) > due:
         yield "为何未按时确认预警：值班安排、通知方式，还是人手问题？"
@@ -52,10 +52,12 @@ def _of_effects(figures: Figures) -> Iterator[str]:
 
 def _of_work(dossier: Dossier, figures: Figures) -> Iterator[str]:
     case, life = dossier.case, figures.life
-    for one in figures.deadlines:
-        if one.kept in (Kept.MISSED, Kept.DROPPED):
-            task = f"{one.task.department}·{cut(one.task.text, 30)}"
-            yield f"任务“{task}”没有完成记录：是未做、不需要做，还是做了未登记？"
+    undone = Counter(
+        one.task.department for one in figures.deadlines if one.kept in (Kept.MISSED, Kept.DROPPED)
+    )
+    if undone:
+        told = "、".join(f"{department} {count} 项" for department, count in undone.most_common())
+        yield f"{told}任务没有完成记录：是未做、不需要做，还是做了未登记？"
     if any(one.act is Act.CORRECTION and life.has(one.at) for one in case.measures):
         yield "发布内容为何需要更正？核实环节缺了什么？"
     if any(one.status is DraftStatus.REJECTED and life.has(one.at) for one in case.drafts):

@@ -74,6 +74,26 @@ class Counts:
         at_begin, at_end = (bisect_left(self._minutes, minute) for minute in (begin, end))
         return self._sums[at_end] - self._sums[at_begin]
 
+    def busiest(self, begin: int, end: int, width: int) -> int:
+        """Most mentions in ``width`` minutes in a row, within a span.
+
+        >>> Counts({10: 2, 12: 1, 70: 2}).busiest(0, 99, 60)
+        3
+        """
+        inside = self._minutes[bisect_left(self._minutes, begin) : bisect_left(self._minutes, end)]
+        return max((self.between(one, min(one + width, end)) for one in inside), default=0)
+
+    def middle(self, begin: int, end: int) -> int:
+        """The minute with which half of a span's mentions had come; ``end`` without any.
+
+        >>> Counts({10: 2, 12: 1, 70: 2}).middle(0, 99)
+        12
+        """
+        first = bisect_left(self._minutes, begin)
+        half = (self._sums[first] + self._sums[bisect_left(self._minutes, end)]) / 2
+        index = bisect_left(self._sums, half, lo=first) - 1
+        return self._minutes[index] if self.between(begin, end) else end
+
 
 @dataclass(frozen=True, slots=True)
 class Series:

@@ -26,6 +26,8 @@ PLATFORMS = {
 }
 """Names of common platforms; another is told by its own slug."""
 
+EMOTIONS = {one.value: one.chinese for one in Emotion}
+
 
 def platform(name: str) -> str:
     """What operators call a platform."""
@@ -34,17 +36,32 @@ def platform(name: str) -> str:
 
 def emotion(name: str) -> str:
     """What operators call an emotion; one that this version does not know by its own word."""
-    return Emotion(name).chinese if name in Emotion else name
+    return EMOTIONS.get(name, name)
 
 
-def span(time: timedelta) -> str:
+NOTHING = "—"
+"""What a table says where there is nothing to say."""
+
+
+def share(part: float, whole: float) -> str:
+    """A share in hundredths.
+
+    >>> share(1, 3), share(0, 0)
+    ('33%', '—')
+    """
+    return f"{part / whole:.0%}" if whole else NOTHING
+
+
+def span(time: timedelta | None) -> str:
     """A length of time, in its two largest units.
 
     >>> span(timedelta(seconds=50)), span(timedelta(minutes=125)), span(timedelta(hours=49.5))
     ('不到 1 分钟', '2 小时 5 分钟', '2 天 1 小时')
-    >>> span(timedelta(hours=24)), span(timedelta(0))
-    ('1 天', '0 分钟')
+    >>> span(timedelta(hours=24)), span(timedelta(0)), span(None)
+    ('1 天', '0 分钟', '—')
     """
+    if time is None:
+        return NOTHING
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
         return "不到 1 分钟" if time else "0 分钟"

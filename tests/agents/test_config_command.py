@@ -33,6 +33,8 @@ def test_check_says_what_is_used(rules: Rules, tmp_path: Path) -> None:
     assert f"playbooks   {len(rules.taxonomy.topics)} risk topics" in result.stdout
     numbers = f"{len(rules.regulator.rules)} rules, {len(rules.regulator.rules)} to be confirmed"
     assert f"regulator   {numbers} by compliance" in result.stdout
+    assert "every hour of the week has somebody" in result.stdout
+    assert f"statements  {len(rules.taxonomy.topics)} risk topics" in result.stdout
     assert "settings    defaults and environment" in result.stdout
     (tmp_path / "wanglou.toml").write_text("[worker]\nport = 7001\n")
     assert "settings    wanglou.toml" in config("check").stdout
@@ -82,6 +84,36 @@ def test_check_finds_a_topic_without_a_playbook(
     )
     assert f"{file}: line {missing}: topics: no playbook for the topic 'coll" in result.stderr
     assert f"line {unknown}: topics.collections: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "written", "instead", "said"),
+    [
+        ("responsibilities", "[wu, zheng]", "[wu, nobody]", "'nobody' is no person of this file"),
+        ("statements", "  collection:", "  collections:", "no texts for the topic 'collection'"),
+        ("wording", "concern: rude", "concern: loud", "concern: Input should be"),
+    ],
+)
+def test_check_reads_what_people_act_by_and_the_rules_version_stays(
+    file: str,
+    written: str,
+    instead: str,
+    said: str,
+    rules: Rules,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built_in: Path = getattr(load_settings().rules, file)
+    path = tmp_path / f"{file}.yaml"
+    text = built_in.read_text(encoding="utf-8")
+    assert written in text
+    path.write_text(text.replace(written, instead), encoding="utf-8")
+    monkeypatch.setenv(f"WANGLOU_RULES__{file.upper()}", str(path))
+    result = config("check")
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"wanglou: {path}: line ")
+    assert said in result.stderr
+    assert load_settings().load_rules().version == rules.version
 
 
 def test_show_prints_the_settings_in_force_as_json(monkeypatch: pytest.MonkeyPatch) -> None:

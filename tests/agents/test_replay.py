@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from wanglou.agents import replay
 from wanglou.agents.commands import main
 from wanglou.agents.replay import Line, Position, Replay, Sent, collected_seconds, read_lines
+from wanglou.models.intake import fields_of
 from wanglou.schemas.topics import RAW
 
 
@@ -92,7 +93,7 @@ class TestPosition:
     ],
 )
 def test_when_a_line_was_collected(value: bytes, seconds: float | None) -> None:
-    assert collected_seconds(value) == seconds
+    assert collected_seconds(fields_of(value)) == seconds
 
 
 def test_lines_are_numbered_as_an_editor_does_and_empty_ones_left_out(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ async def test_a_line_with_a_time_that_nobody_believes_stalls_nothing(
 ) -> None:
     lines = list(read_lines(stream))
     value = mention(1, **broken)
-    lines.insert(place, Line(99, value, collected_seconds(value)))
+    lines.insert(place, Line(99, value, collected_seconds(fields_of(value))))
     await sent_by(Replay(producer, 60), iter(lines))
     assert clock.slept == pytest.approx(6)
     assert [sent for _, _, sent in producer.sent] == [line.value for line in lines]

@@ -73,7 +73,18 @@ def event(minute: int, risk: float = 50.0, **fields: Any) -> Event:
             "assessed_at": at(minute),
             "assessment": {"risk": risk, "likelihood": 0.6, "impact": 0.8, "terms": ()},
             "situation": one.situation,
-            "evidence": (),
+            "evidence": [
+                {
+                    "id": "weibo:0",
+                    "platform": "weibo",
+                    "kind": "post",
+                    "published_at": at(minute),
+                    "polarity": "negative",
+                    "emotion": "fear",
+                    "heat": 3,
+                    "text": "和兴银行取不出钱了",
+                }
+            ],
             **fields,
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archive_world import CASE, archiver_here, at, event, until, world
+from archive_world import CASE, World, archiver_here, at, event, until, world
 
 from tests.models.response.builders import alert, planned
 from wanglou.agents.archive.entries import Kind
@@ -52,19 +52,26 @@ async def test_what_a_case_does_not_allow_is_a_dead_letter_and_recorded(tmp_path
         await one.respond(Act.ACKNOWLEDGEMENT, 1, "zhang", event_id="nobody.run", id="unknown")
         await one.respond(Act.CLOSE, 1, "li", text="误报", id="early")
         await one.respond(Act.ACKNOWLEDGEMENT, 1, "zhang")
-        await one.respond(Act.DRAFT, 2, "zhang", id="d1", text="正在核实", evidence=("日报",))
-        await one.respond(Act.APPROVAL, 3, "张三", draft_id="d1", id="own")
+        await one.respond(Act.DRAFT, 2, "li", id="d1", text="正在核实", evidence=("日报",))
+        await one.respond(Act.APPROVAL, 3, "李四", draft_id="d1", id="own")
         await one.respond(Act.EXPLANATION, 3, "nobody", text="…", id="stranger")
         await one.respond(Act.EXPLANATION, 4, "zhang", text="已答复", id="last")
         await until(lambda: (case := one.case()) and "last" in case.responses, "the last")
-        letters = {
-            letter.error.split(":")[0]: letter.error
-            for letter in await until(lambda: one.all(DEAD_LETTERS, DeadLetter), "letters")
-        }
-        refused = [
-            record.fields
+        refused = {
+            record.fields["id"]: record.fields["refused"].split(":")[0]
             for record in one.archive.records(CASE, [Kind.REFUSAL])
             if record.fields is not None
+        }
+        assert refused == {"early": "act", "own": "by", "stranger": "by"}
+        letters = await until(lambda: letters_of(one, 4), "four letters")
+        assert sorted(letter.error.split(":")[0] for letter in letters) == [
+            "act",
+            "by",
+            "by",
+            "event_id",
         ]
-        assert [one["id"] for one in refused] == ["early", "own", "stranger"]
-        assert "event_id" in letters
+
+
+async def letters_of(one: World, count: int) -> list[DeadLetter]:
+    letters = await one.all(DEAD_LETTERS, DeadLetter)
+    return letters if len(letters) == count else []

@@ -12,7 +12,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from wanglou.models.intake import published_milliseconds
+from wanglou.models.intake import fields_of, published_milliseconds
 
 TEXTS = (
     "和穗人寿理赔太慢了,打电话没人接",
@@ -117,12 +117,12 @@ def hostile(count: int, lines: Sequence[bytes], seed: str, now: datetime) -> Ite
     latest, made = 0, 0
     for number, line in enumerate(lines, 1):
         yield line
-        latest = max(latest, published_milliseconds(line, now) or 0)
+        latest = max(latest, published_milliseconds(fields_of(line), now) or 0)
         at = datetime.fromtimestamp(latest / 1000, now.tzinfo)
         while made < count * number // len(lines):
             rng = Random(f"{seed}/{made}")
             value = rng.choice(MUTATIONS)(valid(made, at, rng), rng)
             made += 1
             is_line = value.strip(b"\r") != b"" and b"\n" not in value
-            if is_line and (published_milliseconds(value, now) or 0) <= latest:
+            if is_line and (published_milliseconds(fields_of(value), now) or 0) <= latest:
                 yield value

@@ -18,6 +18,7 @@ import yaml
 
 from wanglou.agents.demo import EXPECTED, STREAM
 from wanglou.agents.replay import collected_seconds, read_lines
+from wanglou.models.intake import fields_of
 
 BANKS = ("和兴", "云汀", "霁川", "望澜")
 """What their names and aliases begin with: each world of a chapter calls them otherwise."""
@@ -68,7 +69,7 @@ def new_chapter(number: int, seed: str) -> Chapter:
         rng = Random(f"{seed}/{number}/{world}")
         at = 0.0
         for value in _world(f"{number}.{world}.", number, first + world, rng):
-            at = collected_seconds(value) or at
+            at = collected_seconds(fields_of(value)) or at
             timed.append((at, value))
     timed.sort(key=lambda line: line[0])
     return Chapter(number, [value for _, value in timed])

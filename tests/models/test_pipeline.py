@@ -26,7 +26,7 @@ from tests.models.builders import (
     raw_bytes,
     rules,
 )
-from wanglou.models.intake import IntakeStep, Rejection, published_milliseconds
+from wanglou.models.intake import IntakeStep, Rejection, fields_of, published_milliseconds
 from wanglou.models.opinion import NoModel, OpinionModel
 from wanglou.models.order import Position, RawClock
 from wanglou.models.risk import Decision
@@ -69,7 +69,7 @@ class Pipeline:
 
     def take(self, value: bytes) -> Rejection | list[ScoredMention]:
         """Take one raw message through; the mentions that reached risk, or why none did."""
-        position = self.next_position(published_milliseconds(value, NOW))
+        position = self.next_position(published_milliseconds(fields_of(value), NOW))
         outcome = self.intake.process(value, position=position, received_at=NOW)
         if isinstance(outcome, Rejection):
             assert outcome.error

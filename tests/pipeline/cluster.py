@@ -18,7 +18,7 @@ from wanglou.agents.progress import topic_counts, wait_drained
 from wanglou.agents.replay import read_lines, replayed
 from wanglou.agents.settings import BrokerSettings, TopicSettings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
-from wanglou.models.intake import raw_key
+from wanglou.models.intake import fields_of, raw_key
 from wanglou.schemas.base import Contract
 from wanglou.schemas.cloudevents import TYPE_HEADER
 from wanglou.schemas.topics import RAW, TOPICS, Topic
@@ -64,7 +64,9 @@ class Cluster:
 
     async def send(self, values: Iterable[bytes | None]) -> None:
         """Raw messages, keyed as collectors key them."""
-        await self.send_keyed((raw_key(value) if value else None, value) for value in values)
+        await self.send_keyed(
+            (raw_key(fields_of(value)) if value else None, value) for value in values
+        )
 
     async def replay(
         self, file: Path, speed: float | None = None, lines: int | None = None

@@ -37,6 +37,9 @@ MARGIN: Final = timedelta(minutes=20)
 NEAR: Final = 0.025
 """Marks that are closer than this share of the width have one label."""
 
+TITLE_PAD: Final = 14
+"""Points between a picture and its title, where labels of marks stand."""
+
 LEAST_MENTIONS: Final = 5
 """Shares of fewer mentions say nothing."""
 
@@ -58,7 +61,7 @@ def course(dossier: Dossier, marks: Marks) -> bytes:
     """Mentions, heat and risk over time, with the levels as bands and the measures as lines."""
     start, end = extent(dossier)
     shown = [one for one in dossier.course.moments if start <= one.at <= end]
-    with drawing(4.9) as made:
+    with drawing(4.35) as made:
         panels = made.figure.subplots(3, 1, sharex=True, height_ratios=[2.2, 1.6, 2.6])
         upper, middle, lower = panels
         set_dates(lower, start, end)
@@ -108,7 +111,7 @@ def _draw_mentions(axes: Axes, dossier: Dossier, start: datetime, end: datetime)
             label=name,
             linewidth=0,
         )
-    axes.set_title(f"提及量（每 {span(timedelta(minutes=width))}）")
+    axes.set_title(f"提及量（每 {span(timedelta(minutes=width))}）", pad=TITLE_PAD)
     axes.legend(loc="upper right", ncols=2, reverse=True, borderaxespad=0)
     axes.set_ylim(0, max([1, *every.values()]) * 1.3)
     if every:
@@ -135,6 +138,8 @@ def _point_out(axes: Axes, at: datetime, value: float, text: str, dot: bool = Tr
         ha="center",
         va="bottom",
         fontsize=7,
+        zorder=5,
+        bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
     )
 
 
@@ -155,6 +160,8 @@ def _mark(axes: Axes, marks: Marks, start: datetime, end: datetime, labelled: bo
             text,
             (sum(place for _, place in group) / len(group), 1),
             xycoords="axes fraction",
+            xytext=(0, 5),
+            textcoords="offset points",
             ha="center",
             va="center",
             fontsize=6.5,
@@ -173,7 +180,9 @@ def channels(slots: Sequence[Slot], marks: Marks) -> bytes:
     with drawing(2.3) as made:
         axes = made.figure.subplots()
         _stack(axes, slots, names, platform, lambda slot, name: slot.platforms.get(name, 0))
-        axes.set_title(f"各平台提及量（每 {span(timedelta(minutes=slots[-1].minutes))}）")
+        axes.set_title(
+            f"各平台提及量（每 {span(timedelta(minutes=slots[-1].minutes))}）", pad=TITLE_PAD
+        )
         _finish(axes, slots, marks)
     return made.svg
 
@@ -191,7 +200,7 @@ def emotions(slots: Sequence[Slot], marks: Marks) -> bytes:
             emotion,
             lambda slot, name: slot.emotions.get(name, 0) / slot.mentions,
         )
-        axes.set_title("情绪占比")
+        axes.set_title("情绪占比", pad=TITLE_PAD)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         _finish(axes, slots, marks)
@@ -231,26 +240,21 @@ def _finish(axes: Axes, slots: Sequence[Slot], marks: Marks) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
 
 
-def effects(dossier: Dossier, numbered: Sequence[tuple[int, Effect]]) -> bytes:
-    """A row a measure: negative mentions since, beside those that would have come without it."""
-    with drawing(1.75 * len(numbered) + 0.2) as made:
-        panels = made.figure.subplots(
-            len(numbered), 2, squeeze=False, width_ratios=[1.75, 1], sharex="col"
-        )
-        for (number, effect), (left, right) in zip(numbered, panels, strict=True):
-            told = [one for one in effect.evaluations if one.expected is not None]
-            _draw_since(left, dossier, effect, told)
-            _draw_ratios(right, told)
-            name = f"措施 {number}　{effect.measure.act.chinese}"
-            left.set_title(f"{name}：此后负面提及累计（条）")
-            right.set_title("实际 ÷ 无措施预期")
-        panels[-1][0].set_xlabel("措施后小时数")
-        panels[0][0].legend(loc="upper left")
+def effect(dossier: Dossier, measured: Effect, number: int) -> bytes:
+    """Negative mentions since a measure, beside those that would have come without it."""
+    told = [one for one in measured.evaluations if one.expected is not None]
+    with drawing(1.6) as made:
+        left, right = made.figure.subplots(1, 2, width_ratios=[1.75, 1])
+        _draw_since(left, dossier, measured, told)
+        _draw_ratios(right, told)
+        name = f"措施 {number}　{measured.measure.act.chinese}"
+        left.set_title(f"{name}：此后负面提及累计（横轴：小时）")
+        right.set_title("实际 ÷ 无措施预期")
     return made.svg
 
 
-def _draw_since(axes: Axes, dossier: Dossier, effect: Effect, told: Sequence[Evaluation]) -> None:
-    begin = minute_of(effect.measure.at)
+def _draw_since(axes: Axes, dossier: Dossier, measured: Effect, told: Sequence[Evaluation]) -> None:
+    begin = minute_of(measured.measure.at)
     known = minute_of(told[-1].evaluated_at)
     minutes, sums = [0.0], [0]
     for minute in sorted(one for one in dossier.negative if begin <= one < known):
@@ -263,9 +267,9 @@ def _draw_since(axes: Axes, dossier: Dossier, effect: Effect, told: Sequence[Eva
     low = [0.0, *(one.low for _, one in expected)]
     high = [0.0, *(one.high for _, one in expected)]
     middle = [0.0, *(one.estimate for _, one in expected)]
-    axes.fill_between(hours, low, high, color=MIST, linewidth=0, label="无措施预期（90% 区间）")
-    axes.plot(hours, middle, color=STEEL, linewidth=1, linestyle=(0, (3, 2)), label="无措施预期")
-    axes.plot(minutes, sums, color=INK, linewidth=1.5, label="实际")
+    axes.fill_between(hours, low, high, color=MIST, linewidth=0)
+    axes.plot(hours, middle, color=STEEL, linewidth=1, linestyle=(0, (3, 2)))
+    axes.plot(minutes, sums, color=INK, linewidth=1.5)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     tidy(axes)

@@ -31,8 +31,7 @@ def subset(path: Path, text: str) -> bytes:
     options = Options()
     options.flavor = "woff"
     options.layout_features = ["kern", "locl", "tnum", "palt"]
-    options.hinting = False
-    with TTFont(path, lazy=True) as font:
+    with TTFont(path, lazy=True, recalcBBoxes=False, recalcTimestamp=False) as font:
         subsetter = Subsetter(options)
         subsetter.populate(text=text + ALWAYS)
         subsetter.subset(font)

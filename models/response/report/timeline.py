@@ -7,9 +7,9 @@ from datetime import datetime
 
 from wanglou.models.page import STEPS, clock
 from wanglou.models.response.dossier import Dossier
-from wanglou.models.response.figures import Figures
+from wanglou.models.response.figures import PEAK_WINDOW, Figures
 from wanglou.models.response.report.document import Cell, Column, Mark, Table, Tone
-from wanglou.models.response.words import cut
+from wanglou.models.response.words import cut, span
 from wanglou.schemas.page import PageOutcome
 from wanglou.schemas.response import Act, Response
 
@@ -39,20 +39,26 @@ def _public(dossier: Dossier, figures: Sequence[Figures]) -> Iterator[Entry]:
     for one in figures:
         if one.first_mention_at is not None:
             yield one.first_mention_at, "首条提及", "", "公众"
+        if one.peak_at is not None:
+            yield (
+                one.peak_at,
+                "提及高峰",
+                f"{span(PEAK_WINDOW)}内 {one.peak_mentions:,} 条提及",
+                "公众",
+            )
     peak = dossier.course.peak
     if peak is not None:
         negative = peak.situation.negative / max(peak.situation.mentions, 1)
-        more = (
-            f"风险值 {peak.assessment.risk:.0f}，累计 {peak.situation.mentions:,} 条提及，"
-            f"负面 {negative:.0%}"
-        )
-        yield peak.assessed_at, "风险峰值", more, "公众"
+        known = f"累计 {peak.situation.mentions:,} 条提及，负面 {negative:.0%}"
+        more = f"风险值 {peak.assessment.risk:.0f}，{known}"
+        yield peak.assessed_at, "风险峰值", more, "望楼"
 
 
 def _alerts(dossier: Dossier) -> Iterator[Entry]:
     for one in dossier.case.alerts:
         level = "已解除" if one.level is None else one.level.chinese
-        what = Mark(f"预警{STEPS[one.kind].removesuffix('预警')}", Tone.of(one.level))
+        step = STEPS[one.kind]
+        what = Mark(step if "预警" in step else f"预警{step}", Tone.of(one.level))
         yield one.at, what, f"{level}，风险值 {one.risk:.0f}", "望楼"
 
 

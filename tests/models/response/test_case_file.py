@@ -19,7 +19,7 @@ from wanglou.models.response.case_file import (
     after_alert,
     after_response,
 )
-from wanglou.schemas.response import Act, Response, Verdict
+from wanglou.schemas.response import Act, Response, ReviewVerdict
 from wanglou.schemas.risk import AlertKind, Level
 
 NOW = START + timedelta(days=1)
@@ -183,7 +183,7 @@ def test_an_event_that_comes_back_reopens_its_case() -> None:
     respond(case, Act.CLOSE, 30, "li", text="已平息")
     with pytest.raises(Refused, match="is closed; only review is"):
         respond(case, Act.EXPLANATION, 31, text="…")
-    assert respond(case, Act.REVIEW, 32, "li", verdict=Verdict.LATE)
+    assert respond(case, Act.REVIEW, 32, "li", verdict=ReviewVerdict.LATE)
     after_alert(case, alert(600, Level.YELLOW, AlertKind.RAISED))
     assert (case.status, case.lives, case.owner) == (CaseStatus.OPEN, 2, None)
     assert (case.acknowledged_at, case.highest) == (None, Level.ORANGE)
@@ -199,7 +199,7 @@ def test_a_watched_case_that_rises_is_in_response_again() -> None:
 def test_a_false_alarm_is_closed_while_its_level_is_in_force() -> None:
     case = acknowledged()
     respond(case, Act.WATCH, 10, text="旧闻重发")
-    respond(case, Act.REVIEW, 11, "li", verdict=Verdict.FALSE_ALARM)
+    respond(case, Act.REVIEW, 11, "li", verdict=ReviewVerdict.FALSE_ALARM)
     assert respond(case, Act.CLOSE, 12, "li", text="误报")
 
 
@@ -231,7 +231,7 @@ def test_whatever_comes_in_no_step_is_left_out_and_no_own_draft_is_approved(
                 draft_id=draft_id,
                 text=None if act is Act.STATEMENT else "文",
                 task_id="t1" if act is Act.TASK_DONE else None,
-                verdict=Verdict.FALSE_ALARM,
+                verdict=ReviewVerdict.FALSE_ALARM,
                 evidence=("日报",),
             )
         except Refused:
