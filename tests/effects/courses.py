@@ -100,12 +100,17 @@ def course(rng: Generator) -> tuple[NDArray[np.int64], bool]:
 
 
 class _Pace:
-    """Delays of answers, in busy minutes."""
+    """Delays of answers, in busy minutes.
+
+    ``shapes.yaml`` tells those of all recorded cascades together. Of one cascade the mean logarithm
+    lies 0.6 below it, with a deviation of 1.5 between cascades, and its own deviation is 0.2 to 1.2
+    times theirs (148 cascades with 15 comments or more, 125 with 15 reposts or more).
+    """
 
     def __init__(self, rng: Generator) -> None:
         self._rng = rng
-        self._slower = rng.normal(0, 0.8)
-        self._wider = rng.uniform(0.5, 1.1)
+        self._slower = rng.normal(-0.6, 1.5)
+        self._wider = rng.uniform(0.2, 1.2)
 
     def delays(self, count: int) -> Times:
         reposts = self._rng.random(count) < SHAPES.reposts

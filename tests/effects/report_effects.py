@@ -1,6 +1,6 @@
 """How right evaluations are where the effect is known; `make effects` prints the tables.
 
-    python tests/effects/report_effects.py [--courses 3000] [--cascades FILE]
+    python tests/effects/report_effects.py [--courses 1500] [--cascades FILE]
 
 Three sources of courses: ``courses.py``, with a seed that ``fit_counterfactual.py`` does not learn
 from; incidents of `wanglou scenario`, scored by labels that err as the model does; and recorded
@@ -153,7 +153,7 @@ def power(found: Mapping[Key, Tally]) -> Iterator[str]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--courses", type=int, default=3000)
+    parser.add_argument("--courses", type=int, default=1500)
     parser.add_argument("--cascades", type=Path)
     arguments = parser.parse_args()
     found = tallies(cases(SEED, arguments.courses))

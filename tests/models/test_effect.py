@@ -9,7 +9,7 @@ import pytest
 from courses import EFFECTS, NONE, cases
 from hypothesis import given
 from hypothesis import strategies as st
-from report_effects import merged, tallies
+from report_effects import Key, Tally, merged, tallies
 
 from wanglou.models.response.counterfactual import DEFAULT, LEAST_BEFORE, load_table
 from wanglou.models.response.effect import SPANS, evaluate
@@ -38,27 +38,29 @@ def then(per_hour: int, hours: int = 6) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def known() -> dict:
+def known() -> dict[Key, Tally]:
     effects = [one for one in EFFECTS if one.name in ("none", "50 % fewer", "80 % fewer")]
     return tallies(cases(SEED, 100), effects, SEED)
 
 
 @pytest.mark.parametrize("span", SPANS)
 @pytest.mark.parametrize("effect", ["none", "50 % fewer", "80 % fewer"])
-def test_intervals_cover_the_truth(known: dict, effect: str, span: int) -> None:
+def test_intervals_cover_the_truth(known: dict[Key, Tally], effect: str, span: int) -> None:
     total = merged(known, effect, span)
     assert total.evaluated > 200
     assert total.covered >= 0.9 * total.evaluated
 
 
 @pytest.mark.parametrize("span", SPANS)
-def test_where_nothing_was_done_hardly_ever_help_is_seen(known: dict, span: int) -> None:
+def test_where_nothing_was_done_hardly_ever_help_is_seen(
+    known: dict[Key, Tally], span: int
+) -> None:
     total = merged(known, NONE.name, span)
     assert total.helped <= 0.05 * total.evaluated
     assert total.fewer_than_before > 0.1 * total.evaluated  # what a naive comparison would say
 
 
-def test_a_strong_effect_on_a_large_event_is_seen(known: dict) -> None:
+def test_a_strong_effect_on_a_large_event_is_seen(known: dict[Key, Tally]) -> None:
     total = merged(known, "80 % fewer", 60, "peak", 1000)
     assert total.helped >= 0.8 * total.evaluated
 

@@ -37,6 +37,9 @@ MARGIN: Final = timedelta(minutes=20)
 NEAR: Final = 0.025
 """Marks that are closer than this share of the width have one label."""
 
+MOST_RATIO: Final = 4
+"""An interval that goes beyond is cut at the edge."""
+
 TITLE_PAD: Final = 14
 """Points between a picture and its title, where labels of marks stand."""
 
@@ -271,7 +274,7 @@ def _draw_since(axes: Axes, dossier: Dossier, measured: Effect, told: Sequence[E
     axes.plot(hours, middle, color=STEEL, linewidth=1, linestyle=(0, (3, 2)))
     axes.plot(minutes, sums, color=INK, linewidth=1.5)
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(1.0, *sums, min(max(high), 3 * max(*middle, *sums))))
     tidy(axes)
 
 
@@ -295,7 +298,7 @@ def _draw_ratios(axes: Axes, told: Sequence[Evaluation]) -> None:
         )
     axes.set_yticks(range(len(ratios)), [name for name, _ in ratios])
     axes.set_ylim(len(ratios) - 0.4, -0.7)
-    axes.set_xlim(0, max([2.0, *(1.05 * ratio.high for _, ratio in ratios)]))
+    axes.set_xlim(0, min(max([2.0, *(1.05 * ratio.high for _, ratio in ratios)]), MOST_RATIO))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="x", color=MIST, linewidth=0.6)
     axes.set_axisbelow(True)

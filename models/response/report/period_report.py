@@ -123,14 +123,14 @@ def _summary(rows: Sequence[Row]) -> list[Block]:
 def _cases(rows: Sequence[Row]) -> Table:
     return Table(
         (
-            Column("首次预警", 12),
-            Column("机构与主题", 27),
-            Column("最高级别", 15),
-            Column("发现", 11, number=True),
-            Column("确认", 11, number=True),
-            Column("发布", 11, number=True),
-            Column("任务按时", 13, number=True),
-            Column("　复盘", 0),
+            Column("首次预警", 11),
+            Column("机构与主题", 23),
+            Column("最高级别", 14),
+            Column("发现", 13, number=True),
+            Column("确认", 13, number=True),
+            Column("发布", 13, number=True),
+            Column("按时", 6, number=True),
+            Column("复盘", 7),
         ),
         [
             [
@@ -223,10 +223,10 @@ def _deadlines(rows: Sequence[Row]) -> list[Block]:
         ),
         Table(
             (
-                Column("部门", 28),
-                Column("到期任务", 18, number=True),
-                *(Column(one.chinese, 18, number=True) for one in period_pictures.KEPT_COLOURS),
-                Column("按时率", 0, number=True),
+                Column("部门", 25),
+                Column("到期任务", 15, number=True),
+                *(Column(one.chinese, 15, number=True) for one in period_pictures.KEPT_COLOURS),
+                Column("按时率", 15, number=True),
             ),
             [
                 [
@@ -250,10 +250,10 @@ def _effects(rows: Sequence[Row]) -> list[Block]:
         Table(
             (
                 Column("措施", 20),
-                *(Column(verdict.chinese, 16, number=True) for verdict in EffectVerdict),
+                *(Column(one.chinese, 16, number=True) for one in period_pictures.VERDICT_COLOURS),
             ),
             [
-                [act.chinese, *(str(counts[verdict]) for verdict in EffectVerdict)]
+                [act.chinese, *(str(counts[one]) for one in period_pictures.VERDICT_COLOURS)]
                 for act, counts in acts.items()
             ],
         ),
@@ -264,12 +264,11 @@ def _faults(rows: Sequence[Row]) -> Table:
     counts = Counter(fault for row in rows for fault in row.faults)
     return Table(
         (
-            Column("规则", 30),
-            Column("案件", 20, number=True),
-            Column("占全部案件", 20, number=True),
-            Column("", 30),
+            Column("规则", 50),
+            Column("案件", 25, number=True),
+            Column("占全部案件", 25, number=True),
         ),
-        [[name, str(count), share(count, len(rows)), ""] for name, count in counts.most_common()],
+        [[name, str(count), share(count, len(rows))] for name, count in counts.most_common()],
         title="规则判定“需要改进”的案件数",
         empty="没有规则判定需要改进。",
     )
