@@ -51,7 +51,7 @@ def new_engine(url: URL) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(
+    return create_engine(
         url,
         hide_parameters=True,
         pool_size=POOL,
@@ -64,20 +64,6 @@ def new_engine(url: URL) -> Engine:
             "keepalives_idle": CONNECT_SECONDS,
         },
     )
-    event.listen(engine, "connect", _set_up_postgres)
-    return engine
-
-
-class _BinaryCursor(psycopg.Cursor[Any]):
-    """Reads bodies and hashes as bytes, not as twice as many hexadecimal digits."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.format = psycopg.pq.Format.BINARY
-
-
-def _set_up_postgres(connection: psycopg.Connection[Any], _: Any) -> None:
-    connection.cursor_factory = _BinaryCursor
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

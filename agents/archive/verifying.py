@@ -8,14 +8,11 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine, select, union
 from sqlalchemy.exc import DBAPIError
 
-from wanglou.agents.archive.database import reading
+from wanglou.agents.archive.database import STREAMED_ROWS, reading
 from wanglou.agents.archive.entries import Kind
 from wanglou.agents.archive.problems import UnknownCase
 from wanglou.agents.archive.tables import chains, records
 from wanglou.models.chain import EMPTY, Break, Head, Row, Verification, purged, verify
-
-READ_ROWS = 1000
-"""Rows read at a time: a few MB."""
 
 _COLUMNS = select(
     records.c.sequence,
@@ -71,15 +68,23 @@ def rows(connection: Connection, chain: str, damaged: list[Break] | None = None)
 
     With ``damaged`` rows that the database cannot read are told there, and passed over.
     """
+    query = _COLUMNS.where(records.c.chain == chain).order_by(records.c.sequence)
+    if connection.dialect.name == "sqlite" and damaged is not None:
+        yield from _readable(connection, chain, damaged)
+        return
+    streamed = connection.execute(query, execution_options={"yield_per": STREAMED_ROWS})
+    yield from map(Row._make, streamed)
+
+
+def _readable(connection: Connection, chain: str, damaged: list[Break]) -> Iterator[Row]:
+    """Page by page, as SQLite gives up a stream at the first page of its file that is damaged."""
     last = 0
     while True:
         page = _COLUMNS.where(records.c.chain == chain, records.c.sequence > last)
-        page = page.order_by(records.c.sequence).limit(READ_ROWS)
+        page = page.order_by(records.c.sequence).limit(STREAMED_ROWS)
         try:
             read = [Row._make(row) for row in connection.execute(page)]
         except DBAPIError as error:
-            if damaged is None or connection.dialect.name != "sqlite":
-                raise
             read = _read_singly(connection, chain, last, damaged, error)
         if not read:
             return
@@ -92,7 +97,7 @@ def _read_singly(
 ) -> list[Row]:
     """The rows of a page of which not all can be read."""
     read = []
-    for sequence in range(last + 1, last + 1 + READ_ROWS):
+    for sequence in range(last + 1, last + 1 + STREAMED_ROWS):
         query = _COLUMNS.where(records.c.chain == chain, records.c.sequence == sequence)
         try:
             read += [Row._make(row) for row in connection.execute(query)]
