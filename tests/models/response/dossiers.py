@@ -18,7 +18,7 @@ from wanglou.schemas.evaluation import (
     Interval,
     Trend,
 )
-from wanglou.schemas.page import Page, PageOutcome
+from wanglou.schemas.page import PageOutcome, PageRecord
 from wanglou.schemas.playbook import MeasureKind, PlannedMeasure, RegulatorReport
 from wanglou.schemas.response import Act, Response
 from wanglou.schemas.risk import (
@@ -55,7 +55,7 @@ class World:
         self.id = id
         self.files: list[CaseFile] = []
         self.responses: list[Response] = []
-        self.pages: list[Page] = []
+        self.pages: list[PageRecord] = []
         self.mentions, self.negative = Counter[int](), Counter[int]()
         self.snapshots: list[Event] = []
         self.slots: list[Slot] = []
@@ -234,7 +234,7 @@ class World:
     def page(self, minute: float, receiver: str, outcome: PageOutcome = PageOutcome.SENT) -> None:
         """A page to a receiver."""
         self.pages.append(
-            Page(
+            PageRecord(
                 id=f"p{len(self.pages)}",
                 event_id=self.id,
                 alert_id="a0",

@@ -13,7 +13,7 @@ from wanglou.models.response.questions import questions_of
 from wanglou.schemas.evaluation import EffectVerdict
 from wanglou.schemas.page import PageOutcome
 from wanglou.schemas.playbook import MeasureKind
-from wanglou.schemas.response import Act, Verdict
+from wanglou.schemas.response import Act, ReviewVerdict
 from wanglou.schemas.risk import AlertKind, Level
 
 GOOD, BAD, NEUTRAL = Judgement.GOOD, Judgement.BAD, Judgement.NEUTRAL
@@ -128,7 +128,7 @@ def evaluated(verdict: EffectVerdict, ratio: float | None = 0.5) -> World:
     return world
 
 
-def reviewed(verdict: Verdict) -> World:
+def reviewed(verdict: ReviewVerdict) -> World:
     world = acknowledged()
     world.respond(Act.REVIEW, 500, verdict=verdict, text="理由")
     return world
@@ -192,9 +192,9 @@ SAYS: list[tuple[Callable[[], World], str, Judgement, str]] = [
     (lambda: spread({"weibo": 5, "douyin": 7}), "发布后扩散", BAD, "新平台：抖音 7 条"),
     (lambda: spread({"weibo": 5}), "发布后扩散", GOOD, "未蔓延到新平台（此前已在 1 个平台）"),
     (reopened, "复燃", BAD, "第 2 次：结案后于 03-03 00:00 再次预警"),
-    (lambda: reviewed(Verdict.RIGHT), "预警质量", GOOD, "预警准确：理由"),
-    (lambda: reviewed(Verdict.FALSE_ALARM), "预警质量", BAD, "预警误报"),
-    (lambda: reviewed(Verdict.MISSED), "预警质量", BAD, "预警漏报"),
+    (lambda: reviewed(ReviewVerdict.RIGHT), "预警质量", GOOD, "预警准确：理由"),
+    (lambda: reviewed(ReviewVerdict.FALSE_ALARM), "预警质量", BAD, "预警误报"),
+    (lambda: reviewed(ReviewVerdict.MISSED), "预警质量", BAD, "预警漏报"),
 ]
 
 
@@ -230,8 +230,8 @@ ASKS: list[tuple[Callable[[], World], str]] = [
     (raised, "橙色以上而没有发布信息"),
     (raised, "案卷仍为“待确认”"),
     (seen_late, "首次预警之前，有没有客户"),
-    (lambda: reviewed(Verdict.FALSE_ALARM), "误报由哪些内容触发"),
-    (lambda: reviewed(Verdict.LATE), "预警偏晚或漏报的原因"),
+    (lambda: reviewed(ReviewVerdict.FALSE_ALARM), "误报由哪些内容触发"),
+    (lambda: reviewed(ReviewVerdict.LATE), "预警偏晚或漏报的原因"),
     (lambda: tasks(None), "运营管理部 1 项任务没有完成记录"),
     (lambda: evaluated(EffectVerdict.NOT_SEPARABLE), "03-02 14:30 的沟通解释与其他措施时间相近"),
     (lambda: evaluated(EffectVerdict.WORSE), "03-02 14:30 的沟通解释之后舆情反而加剧"),
@@ -250,7 +250,7 @@ def test_a_gap_in_the_records_is_a_question_for_people(
 
 def test_what_the_records_answer_is_not_asked() -> None:
     world = told()
-    world.respond(Act.REVIEW, 400, verdict=Verdict.RIGHT)
+    world.respond(Act.REVIEW, 400, verdict=ReviewVerdict.RIGHT)
     world.respond(Act.WATCH, 410, text="回落")
     world.respond(Act.CLOSE, 420, text="无新增")
     assert questions_of(world.dossier()) == [
