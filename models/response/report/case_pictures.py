@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from wanglou.models.case_plot import days, draw_bands, draw_line, level_runs, set_dates
 from wanglou.models.response.dossier import Dossier
@@ -245,7 +246,7 @@ def _finish(axes: Axes, slots: Sequence[Slot], marks: Marks) -> None:
 
 def effect(dossier: Dossier, measured: Effect, number: int) -> bytes:
     """Negative mentions since a measure, beside those that would have come without it."""
-    told = [one for one in measured.evaluations if one.expected is not None]
+    told = [one for one in measured.evaluations if one.effect is not None]
     with drawing(1.6) as made:
         left, right = made.figure.subplots(1, 2, width_ratios=[1.75, 1])
         _draw_since(left, dossier, measured, told)
@@ -267,14 +268,17 @@ def _draw_since(axes: Axes, dossier: Dossier, measured: Effect, told: Sequence[E
     sums.append(sums[-1])
     expected = [(one.span_minutes / 60, one.expected.negative) for one in told if one.expected]
     hours = [0.0, *(hour for hour, _ in expected)]
-    low = [0.0, *(one.low for _, one in expected)]
-    high = [0.0, *(one.high for _, one in expected)]
-    middle = [0.0, *(one.estimate for _, one in expected)]
+    low = [1.0, *(one.low for _, one in expected)]
+    high = [1.0, *(one.high for _, one in expected)]
+    middle = [1.0, *(one.estimate for _, one in expected)]
     axes.fill_between(hours, low, high, color=MIST, linewidth=0)
     axes.plot(hours, middle, color=STEEL, linewidth=1, linestyle=(0, (3, 2)))
     axes.plot(minutes, sums, color=INK, linewidth=1.5)
     axes.set_xlim(left=0)
-    axes.set_ylim(0, 1.1 * max(1.0, *sums, min(max(high), 3 * max(*middle, *sums))))
+    axes.set_yscale("log")
+    axes.set_ylim(1, 1.5 * max(10.0, *sums, *high))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_minor_locator(NullLocator())
     tidy(axes)
 
 

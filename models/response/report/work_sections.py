@@ -62,11 +62,12 @@ def measures(figures: Sequence[Figures], numbered: Numbered, dossier: Dossier) -
             f"措施 {number}（{effect.measure.act.chinese}）：{effect.verdict.chinese}。",
         )
         for number, effect in told
-        if any(one.expected is not None for one in effect.evaluations)
+        if any(one.effect is not None for one in effect.evaluations)
     ]
     note = (
-        "左：实线为措施后实际的负面提及累计；虚线和浅色带为没有该措施时的预期及其 90% 区间，"
-        "评估时点之间以直线相连，仅为示意。右：实际与预期之比及其 90% 区间，100% 为没有效果。"
+        "左：实线为措施后实际的负面提及累计（对数刻度）；虚线和浅色带为没有该措施时的预期及其 "
+        "90% 区间，评估时点之间以直线相连，仅为示意。"
+        "右：实际与预期之比及其 90% 区间，100% 为没有效果。"
     )
     return [
         Table(
@@ -86,9 +87,8 @@ def measures(figures: Sequence[Figures], numbered: Numbered, dossier: Dossier) -
                 Column("编号", 6),
                 Column("评估时点", 12),
                 Column("前 / 后提及", 14, number=True),
-                Column("前 / 后负面占比", 15, number=True),
-                Column("无措施预期（负面）", 22, number=True),
-                Column("结论与理由", 31),
+                Column("前 / 后负面占比", 16, number=True),
+                Column("结论与理由", 52),
             ),
             [_evaluation_row(number, one) for number, effect in told for one in effect.evaluations],
             title="评估明细",
@@ -109,17 +109,13 @@ def _measure_row(number: int, one: Taken, effect: Effect | None) -> list[Cell]:
 
 
 def _evaluation_row(number: int, one: Evaluation) -> list[Cell]:
-    before, after, expected = one.before, one.after, NOTHING
-    if one.expected is not None:
-        negative = one.expected.negative
-        expected = f"{negative.estimate:,.0f}（{negative.low:,.0f}～{negative.high:,.0f}）"
+    before, after = one.before, one.after
     verdict = one.verdict or EffectVerdict.TOO_EARLY
     return [
         str(number),
         f"{span(timedelta(minutes=one.span_minutes))}后",
         f"{before.mentions:,} / {after.mentions:,}",
         f"{before.negative_share:.0%} / {after.negative_share:.0%}",
-        expected,
         f"{verdict.chinese}。{cut(one.reason, TEXT)}" if one.reason else verdict.chinese,
     ]
 

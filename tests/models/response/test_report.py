@@ -99,7 +99,6 @@ def test_a_report_has_all_sections_in_order(page: str) -> None:
         "恐惧 68% 0%",  # 220 of 324 before the statement, none of 30 after it
         "下降 68 个百分点",
         "有效。低于预期的下限",
-        "100（50～200）",
         "03-02 15:00 合规部 突发事件信息报告办法:1 小时内报告 03-02 15:15 逾期完成",
         "575cd04df7ac",
         "9f2c41aa70b3d5e8",
