@@ -80,6 +80,7 @@ def course(dossier: Dossier, marks: Marks) -> bytes:
             top = max(shown, key=lambda one: one.risk)
             _point_out(lower, top.at, top.risk, f"最高 {top.risk:.0f}")
         for level, begin, until in level_runs(shown):
+            lower.axvline(days(begin), color=INK, linewidth=0.8)  # in grey the bands are alike
             if (until - begin) / (end - start) > NEAR:
                 middle_of = days(begin + (until - begin) / 2)
                 name = level.chinese.split("·")[0].removesuffix("色")
