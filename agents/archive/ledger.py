@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from wanglou.agents.archive.database import insert_rows
-from wanglou.agents.archive.entries import Entry, to_microseconds
+from wanglou.agents.archive.entries import Entry, Kind, to_microseconds, to_time
 from wanglou.agents.archive.problems import KeyProblem
 from wanglou.agents.archive.sealing import SEALED, Keys, PersonKey, canonical, seal
 from wanglou.agents.archive.tables import chains, person_keys, records
@@ -172,6 +172,19 @@ def _ciphers(
     if new:
         insert_rows(connection, person_keys, new)
     return found
+
+
+CASE = "case"
+"""What the body of a case is sealed as, with the key of the case itself."""
+
+
+def seal_case(
+    connection: Connection, chain: str, body: bytes, keys: Keys | None, now: int
+) -> bytes:
+    """A case as it stands in the database: the texts of its drafts are sensitive."""
+    entry = Entry(Kind.RESPONSE, chain, to_time(now), {}, {CASE: body.decode()})
+    key, cipher = _ciphers(connection, chain, [entry], keys, now)[person_of(chain, entry)]
+    return canonical(seal(cipher, key, chain, CASE, chain, entry.sealed))
 
 
 def _body(chain: str, entry: Entry, ciphers: Mapping[str, tuple[str, AESGCM]]) -> bytes:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from wanglou.agents.archive import ledger
 from wanglou.agents.archive.database import STREAMED_ROWS, reading, writing
 from wanglou.agents.archive.entries import Entry, Kind, Record, to_microseconds, to_time
-from wanglou.agents.archive.problems import Fenced, KeyProblem
+from wanglou.agents.archive.problems import ArchiveError, Fenced, KeyProblem
 from wanglou.agents.archive.sealing import ERASED, SEALED, Keys, PersonKey, unseal
 from wanglou.agents.archive.tables import cases, chains, offsets, outbox, person_keys, records
 from wanglou.agents.kafka import Message
@@ -100,7 +100,7 @@ class Archive:
     def case(self, id: str) -> CaseRow | None:
         """A case as it stands."""
         with reading(self.engine) as connection:
-            return _case(connection, id)
+            return _case(connection, self.keys, id)
 
     def cases(
         self,
@@ -126,7 +126,7 @@ class Archive:
         query = query.execution_options(yield_per=STREAMED_ROWS)
         with reading(self.engine) as connection:
             for row in connection.execute(query).mappings():
-                yield _case_row(row)
+                yield _case_row(connection, self.keys, row)
 
     def records(
         self,
@@ -276,12 +276,12 @@ class Transaction:
 
     def case(self, id: str) -> CaseRow | None:
         """A case as it stands. Lock its chain first, if you are going to change it."""
-        return _case(self._connection, id)
+        return _case(self._connection, self._keys, id)
 
     def save_case(self, case: CaseRow) -> None:
         """Write a case as it stands now."""
         values = {
-            "body": case.body,
+            "body": ledger.seal_case(self._connection, case.id, case.body, self._keys, self._now),
             "status": case.status,
             "level": case.level,
             "institution": case.institution,
@@ -319,15 +319,28 @@ def _fenced(topic: str, partition: int) -> Fenced:
     )
 
 
-def _case(connection: Connection, id: str) -> CaseRow | None:
+def _case(connection: Connection, keys: Keys | None, id: str) -> CaseRow | None:
     row = connection.execute(select(cases).where(cases.c.id == id)).mappings().first()
-    return None if row is None else _case_row(row)
+    return None if row is None else _case_row(connection, keys, row)
 
 
-def _case_row(row: RowMapping) -> CaseRow:
+def _person_key(connection: Connection, id: str) -> PersonKey | None:
+    row = connection.execute(select(person_keys).where(person_keys.c.id == id)).first()
+    return None if row is None else PersonKey(row.id, row.chain, row.master, row.wrapped)
+
+
+def _case_row(connection: Connection, keys: Keys | None, row: RowMapping) -> CaseRow:
+    if keys is None:
+        raise KeyProblem("a case cannot be read without a key: set archive.key_file")
+    box = json.loads(row["body"])
+    stored = _person_key(connection, box["key"])
+    cipher = None if stored is None else keys.cipher(stored)
+    if cipher is None:
+        raise ArchiveError(f"{row['id']}: the key of the case is gone")
+    body = unseal(cipher, row["id"], ledger.CASE, row["id"], box)[ledger.CASE].encode()
     return CaseRow(
         id=row["id"],
-        body=row["body"],
+        body=body,
         status=row["status"],
         institution=row["institution"],
         opened_at=to_time(row["opened_at"]),

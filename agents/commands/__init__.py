@@ -16,6 +16,7 @@ from wanglou.agents.commands.explain import explain
 from wanglou.agents.commands.ops import ops
 from wanglou.agents.commands.pager import pager
 from wanglou.agents.commands.replay import replay
+from wanglou.agents.commands.report import report
 from wanglou.agents.commands.scenario import scenario
 from wanglou.agents.commands.schema import schema
 from wanglou.agents.commands.score import score
@@ -38,7 +39,7 @@ def main() -> None:
     People on call:      wanglou pager, wanglou ack, wanglou ops
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
-    The work on cases:   wanglou case, wanglou archive
+    The work on cases:   wanglou case, wanglou report, wanglou archive
     The model:           wanglou evaluate, wanglou train
     """
 
@@ -66,6 +67,7 @@ for command in (
     explain,
     archive,
     case,
+    report,
     scenario,
     dlq,
     config,

@@ -12,11 +12,12 @@ from wanglou.agents.archive.heads import check_heads, read_heads, signed_heads
 from wanglou.agents.archive.opening import engine_of, open_archive, signing_key
 from wanglou.agents.archive.signing import public_key_of
 from wanglou.agents.commands.archive_run import archive_run
-from wanglou.agents.commands.case_reading import tell
+from wanglou.agents.commands.case_reading import institution_of, tell
 from wanglou.agents.commands.shared import EXISTING_FILE, settings_with
 from wanglou.agents.settings import ArchiveSettings
+from wanglou.models.response.responsibilities import Operation
 
-BY = click.option("--by", metavar="NAME", required=True, help="Who does it; is recorded.")
+BY = click.option("--by", metavar="NAME", required=True, help="Who does it: a person's id.")
 REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; is recorded.")
 
 
@@ -60,11 +61,13 @@ def check_head(file: Path, public_key: str | None) -> None:
 
 
 @archive.command("rotate-key")
-def rotate_key() -> None:
+@BY
+def rotate_key(by: str) -> None:
     """Wrap all keys anew.
 
     With archive.key_file; archive.previous_key_file is the one before.
     """
+    _may(by, Operation.KEYS)
     opened = open_archive(_settings())
     count = erasure.rotate(opened)
     click.echo(f"{count} keys wrapped anew; archive.previous_key_file is not needed any more")
@@ -79,16 +82,19 @@ def erase(person: str, by: str, reason: str) -> None:
 
     PERSON is the hash of an author: what is sealed with the keys is lost.
     """
+    _may(by, Operation.ERASURE)
     chains = erasure.erase(open_archive(_settings()), person, by, reason)
     click.echo("\n".join(f"erased from {one}" for one in chains) or "nothing of this person")
 
 
 @archive.command()
-def purge() -> None:
+@BY
+def purge(by: str) -> None:
     """Purge what is past its retention.
 
     As archive.retention_days says, of cases that were closed long ago.
     """
+    _may(by, Operation.RETENTION)
     settings = _settings()
     opened = open_archive(settings, with_keys=False)
     for one in retention.purge(opened, settings.retention_days):
@@ -114,10 +120,16 @@ def unhold(case: str, by: str, reason: str) -> None:
 
 
 def _hold(case: str, held: bool, by: str, reason: str) -> None:
+    _may(by, Operation.HOLD, institution_of(case))
     opened = open_archive(_settings(), with_keys=False)
     changed = retention.set_hold(opened, case, held, by, reason)
     said = "on hold" if held else "not on hold"
     click.echo(f"{case}: {said}{'' if changed else ' already'}")
+
+
+def _may(by: str, operation: Operation, institution: str | None = None) -> None:
+    """Raise ``Forbidden`` unless somebody may do it."""
+    settings_with().load_responsibilities().may(by, operation, institution)
 
 
 def _settings() -> ArchiveSettings:

@@ -18,6 +18,7 @@ from wanglou.agents.commands.case_reading import (
 from wanglou.agents.commands.case_responding import act_on
 from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printable, settings_with
 from wanglou.models.response.draft import check_draft
+from wanglou.models.response.statements import StatementKind, fill
 from wanglou.schemas.response import MEASURES, RELEASES, Act, ReviewVerdict
 
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
@@ -114,6 +115,34 @@ def _checked(text: str | None, file: Path | None) -> str:
         line = f"注意 {where}{one.why}；{one.instead}"
         click.secho(printable(line), fg="yellow", err=True)
     return written
+
+
+@case.command()
+@click.argument("case_id", metavar="CASE")
+@click.argument("kind", metavar="KIND", type=click.Choice([one.value for one in StatementKind]))
+@click.option(
+    "--gap",
+    "gaps",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="What fills a gap of the template, for example 机构=和兴银行. May be given again.",
+)
+def template(case_id: str, kind: str, gaps: tuple[str, ...]) -> None:
+    """Print a statement to begin with 声明模板.
+
+    KIND: first 首次声明, progress 进展, correction 更正, answers 答客问. Gaps that stay open are
+    told.
+    """
+    values = dict(one.partition("=")[::2] for one in gaps)
+    statements = settings_with().load_statements()
+    try:
+        text = statements.template(case_id.rpartition(".")[2], StatementKind(kind))
+        filled = fill(text, values)
+    except (KeyError, ValueError) as error:
+        raise click.ClickException(f"{case_id}: {error.args[0]}") from error
+    click.echo(filled.text)
+    for name in filled.open_gaps:
+        click.secho(printable(f"待填 {name}：{statements.gaps[name]}"), fg="yellow", err=True)
 
 
 @case.command()

@@ -1,4 +1,4 @@
-"""wanglou case list | show | report | verify | export, and wanglou report: looking at cases"""
+"""wanglou case list | show | report | verify | export: looking at cases"""
 
 from __future__ import annotations
 
@@ -93,12 +93,13 @@ def list_cases(by: str, status: tuple[str, ...], institution: str | None) -> Non
     found = [
         CaseFile.model_validate_json(row.body)
         for row in archive.cases(status=status, institution=institution)
-        if _sees(responsibilities, by, row.institution)
+        if sees(responsibilities, by, row.institution)
     ]
     console().print(cases_table(found, datetime.now(UTC)))
 
 
-def _sees(responsibilities: Responsibilities, by: str, institution: str) -> bool:
+def sees(responsibilities: Responsibilities, by: str, institution: str) -> bool:
+    """Whether a person may see the cases of an institution."""
     try:
         responsibilities.may(by, Operation.VIEW, institution)
     except Forbidden:

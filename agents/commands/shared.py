@@ -36,6 +36,8 @@ from wanglou.agents.embedded_broker import EmbeddedBrokerError
 from wanglou.agents.kafka import TopicProblem
 from wanglou.agents.settings import Settings, SettingsError, load_settings
 from wanglou.models.opinion import ModelError
+from wanglou.models.response.case_file import Refused
+from wanglou.models.response.report.writing import PdfUnavailable
 from wanglou.models.rules_file import RulesError
 
 T = TypeVar("T")
@@ -84,7 +86,7 @@ _CODES: tuple[tuple[ExitCode, tuple[type[Exception], ...]], ...] = (
     (ExitCode.STATE, (StateError, RevisionProblem)),
     (ExitCode.TOPICS, (TopicProblem,)),
     (ExitCode.ARCHIVE, (Unavailable,)),
-    (ExitCode.FAILED, (ArchiveError,)),
+    (ExitCode.FAILED, (ArchiveError, Refused, PdfUnavailable)),
 )
 """The known errors; the first that fits counts."""
 

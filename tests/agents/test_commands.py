@@ -60,7 +60,19 @@ def stream(tmp_path: Path) -> Path:
 
 def test_all_commands_are_here() -> None:
     assert {path[0] for path in ALL if path} == {
-        *("demo", "worker", "pager", "ack", "case", "archive", "ops", "topics", "replay", "watch"),
+        *(
+            "demo",
+            "worker",
+            "pager",
+            "ack",
+            "case",
+            "report",
+            "archive",
+            "ops",
+            "topics",
+            "replay",
+            "watch",
+        ),
         *(
             "score",
             "evaluate",

@@ -57,7 +57,7 @@ T = TypeVar("T")
 PARTITIONS = 2
 SESSION_SECONDS = 2.0
 KEY = "0f" * 32
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 
 
 def event(minute: int, risk: float = 50.0, **fields: Any) -> Event:
@@ -221,7 +221,7 @@ async def archiver_here(
         await task
 
 
-async def until(look: Callable[[], T | Awaitable[T]], what: str, seconds: float = 20.0) -> T:
+async def until(look: Callable[[], T | Awaitable[T]], what: str, seconds: float = 60.0) -> T:
     """Look again and again until there is something; what was found."""
     deadline = time.monotonic() + seconds
     while True:

@@ -169,6 +169,7 @@ def test_cases_are_found_by_what_they_are(archive: Archive) -> None:
     ]
     with archive.transaction() as tx:
         for row in rows:
+            tx.append(row.id, [alert(1)])  # a case has a chain
             tx.save_case(row)
         assert tx.case("a.run") == rows[0]
 
