@@ -100,6 +100,16 @@ class World:
         self.processes: list[WorkerProcess] = []
         self._numbers = itertools.count()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings by which a process finds broker and archive."""
+        return {
+            "WANGLOU_ARCHIVE__URL": self.archive.engine.url.render_as_string(),
+            "WANGLOU_ARCHIVE__KEY": KEY,
+            "WANGLOU_BROKER__URL": self.broker.url,
+            "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
+        }
+
     async def send(self, topic: Topic, *said: Contract, key: str = CASE) -> None:
         """Write to a topic, as an agent would."""
         messages = [
@@ -135,12 +145,7 @@ class World:
         process = WorkerProcess(
             self.broker.url,
             self.folder / f"archiver{len(self.processes)}.log",
-            environment={
-                "WANGLOU_ARCHIVE__URL": self.archive.engine.url.render_as_string(),
-                "WANGLOU_ARCHIVE__KEY": KEY,
-                "WANGLOU_BROKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
-                **(environment or {}),
-            },
+            environment={**self.environment, **(environment or {})},
             folder=self.folder,
             program=program,
             command="archive run",
@@ -187,20 +192,27 @@ def responsibilities() -> Responsibilities:
 
 @contextlib.asynccontextmanager
 async def world(folder: Path, url: URL | None = None) -> AsyncIterator[World]:
-    """A broker with topics, and an empty archive: in a file, or where ``url`` says."""
+    """The embedded broker with topics, and an empty archive: in a file, or where ``url`` says."""
     with embedded_broker(folder / "broker.log") as address:
-        broker = BrokerSettings(url=address, session_timeout_seconds=SESSION_SECONDS)
-        topics = (*READS, EVALUATIONS, DEAD_LETTERS, RISK_STATE)
-        await topic_admin.create(broker, TopicSettings(partitions=PARTITIONS), topics)
-        file = URL.create("sqlite", database=str(folder / "archive.db"))
-        one = World(broker, folder, url or file)
-        upgrade(one.archive.engine)
-        try:
+        async with world_on(address, folder, url) as one:
             yield one
-        finally:
-            for process in one.processes:
-                process.kill()
-            one.archive.engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def world_on(address: str, folder: Path, url: URL | None = None) -> AsyncIterator[World]:
+    """The same on any broker."""
+    broker = BrokerSettings(url=address, session_timeout_seconds=SESSION_SECONDS)
+    topics = (*READS, EVALUATIONS, DEAD_LETTERS, RISK_STATE)
+    await topic_admin.create(broker, TopicSettings(partitions=PARTITIONS), topics)
+    file = URL.create("sqlite", database=str(folder / "archive.db"))
+    one = World(broker, folder, url or file)
+    upgrade(one.archive.engine)
+    try:
+        yield one
+    finally:
+        for process in one.processes:
+            process.kill()
+        one.archive.engine.dispose()
 
 
 @contextlib.asynccontextmanager
