@@ -15,7 +15,10 @@ from wanglou.schemas.mention import DedupeKind
 from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
 
-SEALED_OF_MENTION = ("text", "context", "original_text", "original_context", "url", "author")
+SEALED_OF_MENTION = (
+    *("text", "context", "original_text", "original_context"),
+    *("url", "author", "viewpoint"),
+)
 SEALED_OF_RESPONSE = ("text", "evidence", "url")
 POINT = ("id", "since", "assessed_at", "level")
 WHOLE_EVERY_MINUTES = 15
