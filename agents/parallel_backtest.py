@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from wanglou.agents.kafka import partition_of
@@ -18,6 +18,9 @@ from wanglou.models.rules import Rules
 
 SELDOM = 100_000
 """Objects that came and did not go before Python looks for cycles among them; 700 are usual."""
+
+THREADS = 16_384
+"""Roots whose partition is remembered for their answers."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Recording:
         self, share: Share, advance: Callable[[int], None] = lambda lines: None
     ) -> BacktestResult:
         """What comes of a share; ``advance`` is told how many lines each batch had."""
-        place = partial(partition_of, partitions=self.partitions)
+        place = lru_cache(THREADS)(partial(partition_of, partitions=self.partitions))
         test = Backtest(self.rules, self.model, self.author_key, place, share)
         with self.file.open("rb") as lines, _seldom_collecting():
             for count in test.feed(lines):
