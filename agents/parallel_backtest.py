@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from wanglou.agents.kafka import partition_of
 from wanglou.models.backtest import WHOLE, Backtest, BacktestResult, Share
 from wanglou.models.opinion import OpinionModel
 from wanglou.models.rules import Rules
+
+SELDOM = 100_000
+"""Objects that came and did not go before Python looks for cycles among them; 700 are usual."""
+
+THREADS = 16_384
+"""Roots whose partition is remembered for their answers."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,24 @@ class Recording:
         self, share: Share, advance: Callable[[int], None] = lambda lines: None
     ) -> BacktestResult:
         """What comes of a share; ``advance`` is told how many lines each batch had."""
-        place = partial(partition_of, partitions=self.partitions)
+        place = lru_cache(THREADS)(partial(partition_of, partitions=self.partitions))
         test = Backtest(self.rules, self.model, self.author_key, place, share)
-        with self.file.open("rb") as lines:
+        with self.file.open("rb") as lines, _seldom_collecting():
             for count in test.feed(lines):
                 advance(count)
         return test.result
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let Python seldom look for cycles: a state of a million objects has none, and it is looked
+    through again and again as it grows."""
+    before = gc.get_threshold()
+    gc.set_threshold(SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def run_parallel(recording: Recording, jobs: int, advance: Callable[[int], None]) -> BacktestResult:

@@ -184,7 +184,7 @@ class Backtest:
                 continue
             counts["accepted"] += 1
             mention = intake.mention(reading, institution)
-            position = line.position._replace(part=part)
+            position = line.position._replace(part=part) if part else line.position
             deduped = self._dedupe[partition].process(mention, position=position)
             counts["repeat" if deduped is None else deduped.dedupe.value] += 1
             if deduped is not None:

@@ -97,9 +97,9 @@ def channels(
     if first is not None:
         known[first.id] = first
     return (
-        None if first is None else Source.model_validate(_told(first, known)),
+        None if first is None else Source.trusted(**_told(first, known)),
         tuple(
-            Spreader.model_validate({**_told(one, known), "reached": one.reached})
+            Spreader.trusted(**_told(one, known), reached=one.reached)
             for one in sorted(spreaders, key=lambda one: one.rank)
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -84,7 +85,8 @@ class DedupeStep:
         self._state = state
         self._denials = PhraseFinder((normalise(term), term) for term in taxonomy.denial_terms)
         self._stance = remembers(texts=4096)(self._find_stance)
-        self._index = CandidateIndex()
+        self._indexes = defaultdict[str, CandidateIndex](CandidateIndex)
+        """By institution."""
         self._key_by_number: dict[int, str] = {}
         self._number_by_key: dict[str, int] = {}
         self._numbers = count()
@@ -149,10 +151,9 @@ class DedupeStep:
     ) -> str | None:
         """Key of the most similar original of the same institution and the same stance."""
         best: tuple[float, str] | None = None
-        own = f"{mention.institution}/"
-        keys = (self._key_by_number[number] for number in self._index.candidates(signature))
-        for key in keys:
-            seen = self._state.get(key) if key.startswith(own) else None
+        for number in self._indexes[mention.institution].candidates(signature):
+            key = self._key_by_number[number]
+            seen = self._state.get(key)
             if seen is None or seen.text is None:
                 continue
             similarity = jaccard(shingles, bigrams(seen.text))
@@ -190,10 +191,14 @@ class DedupeStep:
         number = next(self._numbers)
         self._key_by_number[number] = key
         self._number_by_key[key] = number
-        self._index.add(number, signature)
+        self._indexes[_institution(key)].add(number, signature)
 
     def _forget(self, key: str) -> None:
         number = self._number_by_key.pop(key, None)
         if number is not None:
             del self._key_by_number[number]
-            self._index.remove(number)
+            self._indexes[_institution(key)].remove(number)
+
+
+def _institution(key: str) -> str:
+    return key.partition("/")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -154,7 +153,7 @@ def raw_key(fields: Mapping[str, Any]) -> str | None:
 def author_hash(key: bytes, platform: str, author_id: str) -> str:
     """A keyed hash (HMAC-SHA-256, first 16 bytes in hex) that stands for an author from here on."""
     message = f"{platform}\0{author_id}".encode("utf-8", "surrogatepass")
-    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, message, "sha256").hex()[:32]
 
 
 class IntakeStep:
@@ -245,4 +244,4 @@ class IntakeStep:
 
     def _author(self, platform: str, author: RawAuthor) -> Author:
         hashed = author_hash(self._author_key, platform, author.id)
-        return Author(id=hashed, followers=author.followers or 0, tier=author.tier)
+        return Author.trusted(id=hashed, followers=author.followers or 0, tier=author.tier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wanglou.schemas.mention import EmotionProbabilities, PolarityProbabilities
 
@@ -13,8 +13,7 @@ class ModelError(ValueError):
     """A model, or what one is trained with, that cannot be used; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """A normalised text, and the names of the institution in question as they may stand in it."""
 
     text: str

@@ -164,8 +164,10 @@ class RiskStep:
         if applied:
             return decision
         clock = position.minute
-        minute = min(minute_of(mention.event_time), clock)
-        event = self._state.get(key) or EventState.new(minute, self._parameters)
+        event = self._state.get(key)
+        if event is None:
+            minute = min(minute_of(mention.event_time), clock)
+            event = EventState.new(minute, self._parameters)
         late = add_mention(event, mention, clock=clock, parameters=self._parameters)
         self._state.put(key, event, position=position, minute=event.last_minute)
         if key not in self._due and self._needs_assessment(event):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from wanglou.models.order import BEGINNING, Position
 
@@ -18,8 +17,7 @@ V = TypeVar("V")
 MINUTES_PER_HOUR = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[V]):
+class Entry(NamedTuple, Generic[V]):
     """A value, the position last applied to it, and the event minute it was last touched."""
 
     position: Position

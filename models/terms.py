@@ -181,9 +181,9 @@ def _term(
     weight: float,
     inputs: dict[str, float],
 ) -> Term:
-    shown = round(value, DECIMALS)
+    shown = round(float(value), DECIMALS)
     scored = round(score(shown), DECIMALS)
-    return Term(
+    return Term.trusted(
         name=name,
         factor=factor,
         value=shown,

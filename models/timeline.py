@@ -76,7 +76,7 @@ class Timeline:
     def told(self) -> tuple[Slot, ...]:
         """The slots in which something came, in order."""
         return tuple(
-            Slot(
+            Slot.trusted(
                 begins_at=time_of(number * self.minutes),
                 minutes=self.minutes,
                 mentions=counts.mentions,

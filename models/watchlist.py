@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wanglou.models.phrases import PhraseFinder
+from wanglou.models.remember import remembers
 from wanglou.models.text import normalise
 from wanglou.schemas.problems import Location, Problem, check, place
 
@@ -165,6 +166,7 @@ class InstitutionFinder:
             phrases.extend((name, institution.id) for name in institution.normalised_names)
             phrases.extend((normalise(phrase), None) for phrase in institution.exclusions)
         self._finder = PhraseFinder(phrases)
+        self._find_in = remembers(texts=4096)(self._find)
 
     def find(self, text: str) -> tuple[str, ...]:
         """Ids of the institutions named, in order of first appearance.
@@ -172,6 +174,9 @@ class InstitutionFinder:
         Where phrases overlap the longest counts, so that an exclusion hides the name inside it and
         a longer name the shorter one.
         """
+        return self._find_in(text)
+
+    def _find(self, text: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
         end = 0
         for match in sorted(self._finder.find(text), key=lambda one: (one.start, -one.end)):

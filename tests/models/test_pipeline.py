@@ -44,7 +44,9 @@ from wanglou.schemas.risk import Alert, Event
 def check(message: Contract, contract: type[Contract]) -> None:
     """Exactly what the contract says, before and after the wire."""
     assert type(message) is contract
-    assert contract.model_validate(message.model_dump()) == message
+    again = contract.model_validate(message.model_dump())
+    assert again == message
+    assert again.to_json() == message.to_json()  # the fields are in their order
     assert contract.model_validate_json(message.to_json()) == message
 
 
