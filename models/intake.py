@@ -196,7 +196,9 @@ class IntakeStep:
         raw = parse(value, received_at or self._clock())
         if isinstance(raw, Rejection):
             return raw
-        text = with_title(normalise(raw.title or ""), normalise(raw.text))
+        text = normalise(raw.text)
+        if raw.title is not None:
+            text = with_title(normalise(raw.title), text)
         answered = self._answered(raw)
         named = self._finder.find(text)  # in what was written: no replacement names anyone
         text = mask(text)
