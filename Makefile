@@ -35,7 +35,7 @@ test: install
 	$(BIN)/pytest
 
 test-kafka: install
-	$(BIN)/pytest -m kafka -rs --durations=0 tests/kafka
+	$(BIN)/pytest -n 0 -m kafka -rs --durations=0 tests/kafka
 
 chaos: install
 	$(BIN)/python tests/kafka/chaos.py --faults $(FAULTS) --seed $(SEED)
@@ -70,6 +70,7 @@ bench: install
 	$(BIN)/python tests/bench_model.py
 	$(BIN)/python tests/kafka/bench_state.py
 	PYTHONPATH=. $(BIN)/python tests/archive/bench_archive.py
+	PYTHONPATH=.:tests/archive $(BIN)/python tests/archive/bench_report.py
 
 # Prometheus, Alertmanager and PostgreSQL, which tests run; without them those tests skip. Never starts a service.
 tools:

@@ -81,7 +81,8 @@ def _mentions(
     every: Counter[int] = Counter()
     negative: Counter[int] = Counter()
     texts: dict[str, str] = {}
-    for fields in _fields(archive, case, Kind.MENTION):
+    found = archive.records(case.id, [Kind.MENTION], is_opened=lambda one: one["id"] in quoted)
+    for fields in (one.fields for one in found if one.fields is not None):
         if fields["id"] in quoted:
             texts.setdefault(fields["id"], fields["text"][:EVIDENCE_CHARACTERS])
         mention = stored_mention(fields)

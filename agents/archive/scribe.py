@@ -119,7 +119,10 @@ class Scribe:
         assert row is not None, f"{id} is no case"
         case = CaseFile.model_validate_json(row.body)
         since = case.opened_at - LOOK_BACK
-        series = series_of(case, through, self._archive.records(id, SERIES_KINDS, since=since))
+        records = self._archive.records(
+            id, SERIES_KINDS, since=since, is_opened=lambda fields: False
+        )
+        series = series_of(case, through, records)
         made = evaluations(case, series)
         with self._archive.transaction() as transaction:
             transaction.lock({id})

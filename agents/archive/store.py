@@ -12,7 +12,7 @@ with archive.transaction() as tx:      # all of it, or nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,6 +52,14 @@ class Queued:
 
     id: int
     message: Message
+
+
+IsOpened = Callable[[Mapping[str, Any]], bool]
+"""Whether what is sealed of a record is wanted, by what is open of it."""
+
+
+def _every(fields: Mapping[str, Any]) -> bool:
+    return True
 
 
 def _now() -> datetime:
@@ -135,14 +143,16 @@ class Archive:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        is_opened: IsOpened = _every,
     ) -> Iterator[Record]:
-        """Records of a chain in their order, opened; streamed, so memory stays flat.
+        """Records of a chain in their order; streamed, so memory stays flat.
 
-        ``since`` (included) and ``until`` (not) are of the time when it happened. A field of a
-        person who was erased is shown as ``ERASED``.
+        ``since`` (included) and ``until`` (not) are of the time when it happened. What is sealed is
+        opened where ``is_opened`` says so, else left out. A field of a person who was erased is
+        shown as ``ERASED``.
         """
         with reading(self.engine) as connection:
-            yield from self.read(connection, chain, kinds, since, until)
+            yield from self.read(connection, chain, kinds, since, until, is_opened)
 
     def read(
         self,
@@ -151,6 +161,7 @@ class Archive:
         kinds: Collection[Kind] = (),
         since: datetime | None = None,
         until: datetime | None = None,
+        is_opened: IsOpened = _every,
     ) -> Iterator[Record]:
         """As ``records``, within a transaction that is there already."""
         query = select(records).where(records.c.chain == chain).order_by(records.c.sequence)
@@ -162,10 +173,15 @@ class Archive:
             query = query.where(records.c.at < to_microseconds(until))
         query = query.execution_options(yield_per=STREAMED_ROWS)
         for rows in connection.execute(query).mappings().partitions():
-            yield from self._opened(connection, rows)
+            yield from self._opened(connection, rows, is_opened)
 
-    def _opened(self, connection: Connection, rows: Sequence[RowMapping]) -> Iterator[Record]:
+    def _opened(
+        self, connection: Connection, rows: Sequence[RowMapping], is_opened: IsOpened
+    ) -> Iterator[Record]:
         fields = [None if row["body"] is None else json.loads(row["body"]) for row in rows]
+        for body in fields:
+            if body is not None and SEALED in body and not is_opened(body):
+                del body[SEALED]
         keys = self._keys_of(connection, fields)
         for row, body in zip(rows, fields, strict=True):
             yield Record(

@@ -74,7 +74,7 @@ def shades(count: int) -> list[str]:
     """So many colours from dark to light.
 
     >>> shades(1), len(shades(6))
-    (['#23374d'], 6)
+    (['#38384e'], 6)
     """
     row = colormaps["bone"]
     return [to_hex(row(0.25 + 0.65 * place / max(count - 1, 1))) for place in range(count)]
