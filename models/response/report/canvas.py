@@ -73,8 +73,11 @@ def drawing(height: float) -> Iterator[Drawing]:
 def shades(count: int) -> list[str]:
     """So many colours from dark to light.
 
-    >>> shades(1), len(shades(6))
-    (['#38384e'], 6)
+    >>> from matplotlib.colors import to_rgb
+    >>> [sum(to_rgb(one)) for one in shades(3)] == sorted(sum(to_rgb(one)) for one in shades(3))
+    True
+    >>> len(shades(1)), len(shades(6))
+    (1, 6)
     """
     row = colormaps["bone"]
     return [to_hex(row(0.25 + 0.65 * place / max(count - 1, 1))) for place in range(count)]
