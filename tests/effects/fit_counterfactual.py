@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from courses import HOURS, PHASES, Case, cases, counts_of
 from numpy.typing import NDArray
-from other_courses import placed_cases, recorded_courses
+from other_courses import PLACEMENTS, recorded_cases
 from sklearn.linear_model import QuantileRegressor
 
 from wanglou.models.response.counterfactual import GROUPS, LEAST_BEFORE, features, past
@@ -40,9 +40,6 @@ LEAST_IN_CLASS = 100
 
 SIZES = 3
 """Groups of one stand of the course, which follow each other."""
-
-PLACEMENTS = 10
-"""Times that a measure is placed in each phase of each recorded cascade."""
 
 BEYOND_RECORDED = 0.05
 """Share of recorded cascades that lie beyond an end; they are too few for less."""
@@ -160,9 +157,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cascades", type=Path)
-    cascades = list(recorded_courses(parser.parse_args().cascades, half=0))
+    cascades = parser.parse_args().cascades
     fitted, correcting = Sample(cases(FIT_SEED, FITTED)), Sample(cases(CORRECT_SEED, CORRECTED))
-    recorded = Sample(one for seed in range(PLACEMENTS) for one in placed_cases(cascades, seed))
+    recorded = Sample(recorded_cases(cascades, half=0, seed=0))
     every = np.concatenate(list(fitted.features))
     ranges = np.quantile(every, KNOWN_SHARE, axis=0).T
     table = {

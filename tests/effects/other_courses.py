@@ -26,6 +26,9 @@ from wanglou.models.scoring import NEGATIVE_FROM, ScoringStep
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, ScoredMention
 
+PLACEMENTS = 10
+"""Times that a measure is placed in each phase of each recorded cascade."""
+
 WEIBO_TIME = "%a %b %d %H:%M:%S %z %Y"
 
 
@@ -68,6 +71,13 @@ def scored(lines: Iterable[bytes], rules: Rules, model: LabelledOpinion) -> list
             if known is not None:
                 found.append(known)
     return ScoringStep(rules.watchlist, rules.taxonomy, model).process(found)
+
+
+def recorded_cases(path: Path, half: int, seed: int) -> Iterator[Case]:
+    """Measures in each recorded cascade of a half that is large enough, at many minutes."""
+    courses = list(recorded_courses(path, half))
+    for placement in range(PLACEMENTS):
+        yield from placed_cases(courses, seed + placement)
 
 
 def half_of(root: str) -> int:
