@@ -11,6 +11,7 @@
 # make backlog     memory before a million waiting mentions
 # make upgrade [OLD=REVISION]  two releases side by side, and back (deploy/upgrade.md)
 # make chaos [FAULTS=100] [SEED=1]  the same faults at random; goes on where it was interrupted
+CASCADES ?= ../shared/data/stream/weibo_cascades.jsonl
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 FAULTS ?= 100
@@ -89,7 +90,7 @@ report: install
 	$(BIN)/python tests/report.py
 
 effects: install
-	$(BIN)/python tests/effects/report_effects.py
+	$(BIN)/python tests/effects/report_effects.py $(addprefix --cascades ,$(wildcard $(CASCADES)))
 
 install: $(VENV)/linked
 

@@ -4,8 +4,8 @@ Log-linear in what came lately (Szabo and Huberman, *Predicting the popularity o
 CACM 53(8), 2010), as quantile regressions (Koenker and Bassett, 1978) that are corrected in groups
 of events so that they hold as often as they say: conformalized quantile regression (Romano,
 Patterson and Candès, 2019), group by group (Mondrian; Vovk, Gammerman and Shafer, 2005). All
-numbers stand in ``counterfactual.yaml``, learnt from generated courses without measures by
-``tests/effects/fit_counterfactual.py``.
+numbers stand in ``counterfactual.yaml``, learnt from generated courses without measures and from
+recorded cascades by ``tests/effects/fit_counterfactual.py``.
 """
 
 from __future__ import annotations

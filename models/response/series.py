@@ -80,8 +80,13 @@ class Counts:
         >>> Counts({10: 2, 12: 1, 70: 2}).busiest(0, 99, 60)
         3
         """
-        inside = self._minutes[bisect_left(self._minutes, begin) : bisect_left(self._minutes, end)]
-        return max((self.between(one, min(one + width, end)) for one in inside), default=0)
+        first, last = (bisect_left(self._minutes, minute) for minute in (begin, end))
+        most, behind = 0, first
+        for index in range(first, last):
+            while behind < last and self._minutes[behind] < self._minutes[index] + width:
+                behind += 1
+            most = max(most, self._sums[behind] - self._sums[index])
+        return most
 
     def middle(self, begin: int, end: int) -> int:
         """The minute with which half of a span's mentions had come; ``end`` without any.

@@ -4,7 +4,7 @@ A course is when an event's negative mentions come. Five kinds, of all sizes, so
 known of a course from its beginning: a spike; a slow burn; waves that nothing announces; a quiet
 beginning before the storm; steady talk. In each posts draw answers and those draw answers
 (a branching process, Hawkes and Oakes 1974) after the delays of ``models/scenario/shapes.yaml``,
-faster or slower from course to course, and at night and at weekends fewer.
+faster or slower from course to course (``PACES``), and at night and at weekends fewer.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ FIRST_MINUTE = 20_474 * DAY - 8 * 60
 SMALLEST, LARGEST = 30, 30_000
 PHASES = ("rising", "peak", "decaying", "steady")
 SHAPES = load_shapes()
+PACES = ((0.0, 0.8, 0.5, 1.1), (-0.7, 1.4, 0.3, 1.25))
+"""How delays of a course differ from ``SHAPES``, which are those of all recorded cascades together:
+mean and deviation of the logarithm of how much slower they are, least and most of how much wider.
+The first are those of events of many posts, as assumed; the second are measured within cascades of
+one post (``recorded_paces.py``)."""
 HOURS = np.array(SHAPES.hours) / np.mean(SHAPES.hours)
 
 Times = NDArray[np.float64]
@@ -104,8 +109,9 @@ class _Pace:
 
     def __init__(self, rng: Generator) -> None:
         self._rng = rng
-        self._slower = rng.normal(0, 0.8)
-        self._wider = rng.uniform(0.5, 1.1)
+        slower, deviation, least, most = PACES[rng.integers(0, len(PACES))]
+        self._slower = rng.normal(slower, deviation)
+        self._wider = rng.uniform(least, most)
 
     def delays(self, count: int) -> Times:
         reposts = self._rng.random(count) < SHAPES.reposts

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from courses import SMALLEST, Case, placed
@@ -24,6 +25,9 @@ from wanglou.models.scenario.stream import Scenario
 from wanglou.models.scoring import NEGATIVE_FROM, ScoringStep
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.mention import DedupedMention, DedupeKind, ScoredMention
+
+PLACEMENTS = 10
+"""Times that a measure is placed in each phase of each recorded cascade."""
 
 WEIBO_TIME = "%a %b %d %H:%M:%S %z %Y"
 
@@ -69,10 +73,27 @@ def scored(lines: Iterable[bytes], rules: Rules, model: LabelledOpinion) -> list
     return ScoringStep(rules.watchlist, rules.taxonomy, model).process(found)
 
 
-def recorded_courses(path: Path) -> Iterator[list[int]]:
-    """Minutes of all that is in each cascade of a file of recorded ones."""
+def recorded_cases(path: Path, half: int, seed: int) -> Iterator[Case]:
+    """Measures in each recorded cascade of a half that is large enough, at many minutes."""
+    courses = list(recorded_courses(path, half))
+    for placement in range(PLACEMENTS):
+        yield from placed_cases(courses, seed + placement)
+
+
+def half_of(root: str) -> int:
+    """The half of the recorded cascades to which one belongs, by the id of its first post."""
+    return crc32(root.encode()) % 2
+
+
+def recorded_courses(path: Path, half: int) -> Iterator[list[int]]:
+    """Minutes of all that is in each cascade of a file of recorded ones.
+
+    Of half 0, which is learnt from, or of half 1, which is only reported on.
+    """
     minutes = defaultdict[str, list[int]](list)
     with path.open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
-            minutes[row["root"]].append(minute_of(datetime.strptime(row["created_at"], WEIBO_TIME)))
+            if half_of(row["root"]) == half:
+                time = datetime.strptime(row["created_at"], WEIBO_TIME)
+                minutes[row["root"]].append(minute_of(time))
     yield from minutes.values()

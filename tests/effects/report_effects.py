@@ -1,10 +1,11 @@
 """How right evaluations are where the effect is known; `make effects` prints the tables.
 
-    python tests/effects/report_effects.py [--courses 1500] [--cascades FILE]
+    python tests/effects/report_effects.py [--courses 500] [--seed 101] [--cascades FILE]
 
 Three sources of courses: ``courses.py``, with a seed that ``fit_counterfactual.py`` does not learn
-from; incidents of `wanglou scenario`, scored by labels that err as the model does; and recorded
-cascades, if a file is given (``../shared/data/stream/weibo_cascades.jsonl``).
+from; incidents of `wanglou scenario`, scored by labels that err as the model does; and the recorded
+cascades that it does not learn from, if their file is given
+(``../shared/data/stream/weibo_cascades.jsonl``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from courses import EFFECTS, NONE, PHASES, Case, Effect, cases, changed, counts_of, true_ratio
-from other_courses import placed_cases, recorded_courses, scenario_courses
+from other_courses import placed_cases, recorded_cases, scenario_courses
 
 from wanglou.models.response.effect import NORMAL_90, SPANS, evaluate
 from wanglou.models.response.series import Counts, Measure, Series
@@ -153,15 +154,16 @@ def power(found: Mapping[Key, Tally]) -> Iterator[str]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--courses", type=int, default=1500)
+    parser.add_argument("--courses", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--cascades", type=Path)
     arguments = parser.parse_args()
-    found = tallies(cases(SEED, arguments.courses))
+    found = tallies(cases(arguments.seed, arguments.courses))
     print("\nGenerated courses", "", *coverage(found), "", *power(found), sep="\n")
     incidents = [one for seed in SCENARIO_SEEDS for one in scenario_courses(seed, SCENARIO_SIZE)]
     print("\nwanglou scenario", "", *coverage(tallies(placed_cases(incidents, SEED))), sep="\n")
     if arguments.cascades:
-        recorded = placed_cases(recorded_courses(arguments.cascades), SEED)
+        recorded = recorded_cases(arguments.cascades, half=1, seed=SEED)
         print("\nRecorded cascades", "", *coverage(tallies(recorded)), sep="\n")
 
 

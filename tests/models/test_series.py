@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.models.builders import feed, minute_at, rules, scored
 from wanglou.models.response.series import Counts, Measure, Point, Series
@@ -71,6 +73,22 @@ def test_before_the_first_point_the_risk_is_0_and_heat_and_reach_are_unknown() -
 def test_an_empty_span_has_no_negative_share() -> None:
     trend = series().trend(BEGIN, BEGIN)
     assert (trend.mentions, trend.negative_share, trend.risk) == (0, 0, 0)
+
+
+@given(
+    st.dictionaries(st.integers(0, 40), st.integers(1, 5), max_size=20),
+    st.integers(0, 20),
+    st.integers(0, 45),
+    st.integers(1, 10),
+)
+def test_the_busiest_stretch_is_the_one_with_most_mentions(
+    by_minute: dict[int, int], begin: int, end: int, width: int
+) -> None:
+    stretches = (range(first, min(first + width, end)) for first in range(begin, end))
+    most = max(
+        (sum(by_minute.get(minute, 0) for minute in stretch) for stretch in stretches), default=0
+    )
+    assert Counts(by_minute).busiest(begin, end, width) == most
 
 
 def test_a_measure_is_what_its_response_tells() -> None:
