@@ -151,6 +151,39 @@ BUSINESS = Dashboard(
                 ),
             ),
         ),
+        Row(
+            "Cases 案卷",
+            (
+                Panel(
+                    "Overdue tasks 逾期任务",
+                    "Tasks of open cases that are past their deadline in event time, by level.",
+                    "short",
+                    rising(1, 5),
+                    (Query("max by (level) (wanglou_overdue_tasks)", "{{level}}"),),
+                    "stack",
+                ),
+                Panel(
+                    "Oldest overdue task 最长逾期",
+                    "How long the oldest of them is past its deadline; 0 for none.",
+                    "s",
+                    rising(900, 3600),
+                    (Query("max(wanglou_overdue_task_oldest_seconds)", "oldest"),),
+                ),
+                Panel(
+                    "Records written 归档记录",
+                    "Records a minute that the archive wrote to the chains of cases, by kind.",
+                    "cpm",
+                    NEUTRAL,
+                    (
+                        Query(
+                            "60 * sum by (kind) "
+                            "(rate(wanglou_archive_records_total[$__rate_interval]))",
+                            "{{kind}}",
+                        ),
+                    ),
+                ),
+            ),
+        ),
     ),
     (Variable("institution", "Institution 机构", "wanglou_institution_risk"),),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,12 @@ from wanglou.schemas.topics import TOPICS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "systemd" / "wanglou@.service"
+DROP_IN = Path("wanglou@archive.service.d/archive.conf")
 KUBERNETES_VERSION = "1.33"
 SECRETS = ("/run/secrets/", "/etc/wanglou/")
+OTHERS = {"pager": ["pager"], "archive": ["archive", "run"]}
+"""The commands of processes that run no agent."""
+
 Resource = dict[str, Any]
 
 
@@ -86,7 +91,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
                 text = certificate(tmp_path)
             elif text.startswith(SECRETS):
                 text = str(tmp_path / Path(text).name)
-                Path(text).write_text("secret")
+                Path(text).write_text(secrets.token_hex(32))
             monkeypatch.setenv(name, text)
         return load_settings()
 
@@ -107,12 +112,31 @@ def test_compose_runs_every_agent_once_with_settings_that_load(
     services: dict[str, Resource], load: Any
 ) -> None:
     agents: list[str] = []
-    for name, one in ours(services).items():
-        context = parse(one["command"])
-        assert (context.info_name == "pager") == (name == "pager")
-        agents += context.params.get("agents", ())
+    others: list[list[str]] = []
+    for one in ours(services).values():
+        agents += parse(one["command"]).params.get("agents", ())
+        others += [one["command"]] if one["command"][0] != "worker" else []
         assert load(one["environment"]).broker.url == "kafka:9092"
     assert sorted(agents) == sorted(STAGES)
+    tasks = [["topics", "create"], ["archive", "upgrade"]]
+    assert sorted(others) == sorted([*tasks, *OTHERS.values()])
+
+
+def test_compose_and_kubernetes_bring_the_tables_up_before_the_archive_runs(
+    services: dict[str, Resource], resources: list[Resource], load: Any
+) -> None:
+    tables = services["archive-tables"]
+    assert tables["command"] == ["archive", "upgrade"]
+    assert tables["environment"] == services["archive"]["environment"]
+    needed = services["archive"]["depends_on"]["archive-tables"]
+    assert needed["condition"] == "service_completed_successfully"
+    assert load(tables["environment"]).archive.url.split("@")[1].split("/")[0] in services
+    pod = of_kind(resources, "Deployment")["wanglou-archive"]["spec"]["template"]["spec"]
+    (first,), (archive,) = pod["initContainers"], pod["containers"]
+    assert first["args"] == ["archive", "upgrade"]
+    assert first["image"] == archive["image"]
+    assert first["securityContext"] == archive["securityContext"]
+    assert [one for one in archive["env"] if one in first["env"]] == first["env"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +174,7 @@ def test_compose_gives_every_container_files_that_are_there(services: dict[str, 
 def test_compose_is_closed_pinned_and_bounded(services: dict[str, Resource]) -> None:
     for name, one in services.items():
         assert one["cap_drop"] == ["ALL"], name
-        assert one.get("read_only") or name == "kafka"
+        assert one.get("read_only") or name == "kafka", name
         assert int(one["mem_limit"]) > 0, name
         assert one["image"].rpartition(":")[2][0] in "v0123456789", name
         for port in one.get("ports", ()):
@@ -192,22 +216,22 @@ def test_every_agent_is_deployed_with_settings_that_load(
 ) -> None:
     deployments = of_kind(resources, "Deployment")
     configs = of_kind(resources, "ConfigMap")
-    assert set(deployments) == {f"wanglou-{name}" for name in (*STAGES, "pager")}
-    for agent in (*STAGES, "pager"):
+    assert set(deployments) == {f"wanglou-{name}" for name in (*STAGES, *OTHERS)}
+    for agent in (*STAGES, *OTHERS):
         pod = deployments[f"wanglou-{agent}"]["spec"]["template"]["spec"]
         (worker,) = pod["containers"]
         command = parse(worker["args"])
-        assert (command.info_name == "pager") == (agent == "pager")
+        assert worker["args"] == OTHERS.get(agent, worker["args"])
         assert command.params.get("agents", (agent,)) == (agent,)
         (source,) = worker["envFrom"]
         config = configs[source["configMapRef"]["name"]]["data"]
         variables = {one["name"]: one.get("value", 2) for one in worker["env"]}
         settings = load({**config, **variables})
         assert settings.broker.username == f"wanglou-{agent}"
-        ours = settings.pager if agent == "pager" else settings.worker
-        assert ours.port == worker["ports"][0]["containerPort"]
+        ours = {"pager": settings.pager, "archive": settings.archive}
+        assert ours.get(agent, settings.worker).port == worker["ports"][0]["containerPort"]
         mounts = {one["mountPath"] for one in worker["volumeMounts"]}
-        for value in config.values():
+        for value in map(str, (*config.values(), *variables.values())):
             if value.startswith("/"):
                 assert str(Path(value).parent) in mounts
 
@@ -279,11 +303,23 @@ def test_systemd_runs_every_agent_once_each_process_on_a_port_of_its_own(load: A
         variables = common | variables_of(UNIT.with_name(f"{name}.env"))
         agents += parse(variables.pop("COMMAND").split()).params["agents"]
         ports.add(load(variables).worker.port)
-    pager = variables_of(UNIT.with_name("pager.env"))
-    assert parse(pager.pop("COMMAND").split()).info_name == "pager"
-    ports.add(load(common | pager).pager.port)
+    for name, command in OTHERS.items():
+        variables = variables_of(UNIT.with_name(f"{name}.env"))
+        assert variables.pop("COMMAND").split() == command
+        parse(command)
+        ports.add(getattr(load(common | variables), name).port)
     assert sorted(agents) == sorted(STAGES)
-    assert len(ports) == 3
+    assert len(ports) == 4
+
+
+def test_systemd_gives_the_archive_its_secrets_and_tables(load: Any) -> None:
+    drop_in = (UNIT.parent / DROP_IN).read_text()
+    variables = dict(one.split("=", 1) for one in lines_of(drop_in, "Environment"))
+    given = {one.partition(":")[0] for one in lines_of(drop_in, "LoadCredential")}
+    assert {one.removeprefix("%d/") for one in variables.values()} == given
+    load({name: f"/run/secrets/{Path(value).name}" for name, value in variables.items()})
+    (before,) = lines_of(drop_in, "ExecStartPre")
+    assert before.endswith("/bin/wanglou archive upgrade")
 
 
 def variables_of(file: Path) -> dict[str, str]:
@@ -291,10 +327,15 @@ def variables_of(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("instance", ["sentiment", "archive"])
+def test_systemd_takes_the_unit(instance: str, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not installed")
-    file = tmp_path / UNIT.name.replace("@", "@sentiment")
-    file.write_text(UNIT.read_text().replace("/opt/wanglou/bin/wanglou", "/bin/true"))
-    assert run(program, "verify", "--man=no", file) == ""
+    file = tmp_path / UNIT.name.replace("@", f"@{instance}")
+    (tmp_path / DROP_IN).parent.mkdir()
+    for source, copy in ((UNIT, file), (UNIT.parent / DROP_IN, tmp_path / DROP_IN)):
+        copy.write_text(source.read_text().replace("/opt/wanglou/bin/wanglou", "/bin/true"))
+    command = [program, "verify", "--man=no", file]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout + found.stderr) == (0, ""), "warnings come with 0"

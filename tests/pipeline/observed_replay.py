@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from pathlib import Path
 from cluster import WITH_MODEL, Cluster, running_broker
 from pager_stand_in import running_pager_stand_in
 from prometheus_server import POLL_SECONDS, Prometheus, running_prometheus
+from sqlalchemy import URL
 
+from wanglou.agents.archive.database import new_engine
+from wanglou.agents.archive.migration import upgrade
 from wanglou.agents.demo import DRAIN_SECONDS, STREAM
 from wanglou.agents.progress import wait_drained
 from wanglou.agents.worker_process import WorkerProcess
@@ -54,14 +58,37 @@ def observed_replay(folder: Path, speed: float, lines: int | None) -> Iterator[O
     with running_broker(folder) as cluster, running_pager_stand_in() as pager:
         asyncio.run(cluster.create_topics(PARTITIONS))
         worker = cluster.start_worker(environment=WITH_MODEL)
-        targets = [f"127.0.0.1:{worker.port}", pager]
+        archive = _start_archive(cluster, folder)
+        targets = [f"127.0.0.1:{worker.port}", f"127.0.0.1:{archive.port}", pager]
         with running_prometheus(folder, targets) as prometheus:
-            worker.wait_ready(READY_SECONDS)
+            for process in (worker, archive):
+                process.wait_ready(READY_SECONDS)
             started = time.time()
             asyncio.run(cluster.replay(STREAM, speed, lines))
             asyncio.run(wait_drained(cluster.broker, DRAIN_SECONDS))
             _wait_seen(prometheus, time.time())
             yield ObservedReplay(cluster, worker, prometheus, started, time.time())
+
+
+def _start_archive(cluster: Cluster, folder: Path) -> WorkerProcess:
+    """An archive on a database of its own; the cluster ends it."""
+    url = URL.create("sqlite", database=str(folder / "archive.db"))
+    engine = new_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    archive = WorkerProcess(
+        cluster.broker.url,
+        folder / "archive.log",
+        environment={
+            **WITH_MODEL,
+            "WANGLOU_ARCHIVE__URL": url.render_as_string(),
+            "WANGLOU_ARCHIVE__KEY": secrets.token_hex(32),
+        },
+        folder=folder,
+        command="archive run",
+    )
+    cluster.workers.append(archive)
+    return archive
 
 
 def _wait_seen(prometheus: Prometheus, since: float) -> None:
