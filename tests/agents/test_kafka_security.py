@@ -382,7 +382,10 @@ def test_every_name_is_a_topic_or_a_group_of_ours() -> None:
         assert len(set(grants)) == len(grants)
         for grant in grants:
             if grant.resource == "group":
-                assert grant.name in ("wanglou", "wanglou-pager", "wanglou-consumer")
+                assert grant.name in (
+                    *("wanglou", "wanglou-pager"),
+                    *("wanglou-archive", "wanglou-consumer"),
+                )
             else:
                 assert grant.name == PREFIX if grant.prefixed else grant.name in names
 
