@@ -94,7 +94,10 @@ def _start_archive(cluster: Cluster, folder: Path) -> WorkerProcess:
 def _wait_seen(prometheus: Prometheus, since: float) -> None:
     """Wait until Prometheus has scraped and evaluated what was there at a time."""
     deadline = time.monotonic() + SEEN_SECONDS
-    seen = 'min(timestamp(up) or timestamp(wanglou:lag_messages:sum{agent="risk"}))'
+    seen = (
+        'min(timestamp(up) or timestamp(wanglou:lag_messages:sum{agent="risk"})) '
+        "and on() wanglou_archive_event_timestamp_seconds > 0"
+    )
     while not any(at > since + 1 for _, at in prometheus.now(seen)):
         if time.monotonic() > deadline:
             raise TimeoutError("Prometheus scrapes nothing any more")
