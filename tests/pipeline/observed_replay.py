@@ -53,7 +53,7 @@ def expression(query: Query) -> str:
 def observed_replay(folder: Path, speed: float, lines: int | None) -> Iterator[ObservedReplay]:
     """Replay the first ``lines`` of the demo's stream (None: all) at ``speed`` times event time.
 
-    The pager's metrics are a stand-in's.
+    The pager's metrics are a stand-in's; the archive is a real one.
     """
     with running_broker(folder) as cluster, running_pager_stand_in() as pager:
         asyncio.run(cluster.create_topics(PARTITIONS))
