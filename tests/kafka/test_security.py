@@ -231,13 +231,27 @@ WITHOUT_RIGHTS = [
 WITHOUT_RIGHTS += list(COMMANDS.items())
 
 
+ARGUMENTS = {
+    "dlq show": "id",
+    "dlq replay": "--all",
+    "ack": "id --by me",
+    "replay": str(STREAM),
+    **{f"case {act}": "case --by me" for act in ("acknowledge", "assign", "draft")},
+    **{f"case {act}": "case draft --by me" for act in ("approve", "release")},
+    "case reject": "case draft --by me --why not",
+    "case measure": "case guidance --by me",
+    "case done": "case task --by me",
+    **{f"case {act}": "case --by me --why not" for act in ("watch", "close")},
+    "case review": "case right --by me",
+}
+"""What a command cannot do without."""
+
+
 @pytest.mark.parametrize(("command", "needed"), WITHOUT_RIGHTS, ids=[c for c, _ in WITHOUT_RIGHTS])
 def test_a_user_without_rights_is_told_which(
     broker: SecureBroker, command: str, needed: tuple[Grant, ...]
 ) -> None:
-    full = {"dlq show": "dlq show id", "dlq replay": "dlq replay --all", "ack": "ack id --by me"}
-    arguments = full.get(command, command)
-    words = arguments.split() + ([str(STREAM)] if command == "replay" else [])
+    words = [*command.split(), *ARGUMENTS.get(command, "").split()]
     result = wanglou(broker.environment("SECURE", STRANGER), *words)
     listed = "; ".join(map(str, sorted(needed)))
     assert last_line(result) == (
