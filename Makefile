@@ -22,7 +22,7 @@ PRODUCTION := WANGLOU_TOPICS__PARTITIONS=12 WANGLOU_TOPICS__REPLICATION_FACTOR=3
 VENV := .venv
 BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
-FOLDERS := agents agents/archive agents/archive/folder agents/archive/migrations/versions agents/commands models models/response models/response/report models/response/report/templates models/scenario models/training models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
+FOLDERS := agents agents/archive agents/archive/folder agents/archive/migrations/versions agents/commands models models/response models/response/report models/response/report/templates models/scenario models/training models/tuning models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
 
 .PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune effects install tools lock clean
 

@@ -104,19 +104,30 @@ def order_header(source_partition: int, position: Position) -> tuple[str, bytes]
     return ORDER_HEADER, "/".join(map(str, (source_partition, *position))).encode()
 
 
-def order_of(record: Record) -> tuple[int, Position]:
-    """The partition that a message was made from, and its position. Raises ``Rejected``."""
-    value = record.header(ORDER_HEADER)
+def order_in(value: bytes | None) -> tuple[int, Position]:
+    """The partition that a message was made from, and its position. Raises ``ValueError``.
+
+    >>> order_in(b"3/1579928804000/0/17/1")
+    (3, Position(time=1579928804000, partition=0, offset=17, part=1))
+    """
     if value is None:
-        raise Rejected(Reason.INVALID, f"header {ORDER_HEADER}: is missing; no agent wrote this")
+        raise ValueError(f"header {ORDER_HEADER}: is missing; no agent wrote this")
     try:
         source_partition, time, partition, offset, part = map(int, value.split(b"/"))
     except ValueError:
         shown = value[:80].decode("utf-8", "replace")
-        raise Rejected(
-            Reason.INVALID, f"header {ORDER_HEADER}: {shown!r} is not five numbers between slashes"
+        raise ValueError(
+            f"header {ORDER_HEADER}: {shown!r} is not five numbers between slashes"
         ) from None
     return source_partition, Position(time, partition, offset, part)
+
+
+def order_of(record: Record) -> tuple[int, Position]:
+    """The same of a record. Raises ``Rejected``."""
+    try:
+        return order_in(record.header(ORDER_HEADER))
+    except ValueError as error:
+        raise Rejected(Reason.INVALID, str(error)) from None
 
 
 def time_at(milliseconds: int) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -72,6 +72,28 @@ def line_of(root: yaml.Node | None, location: Location) -> int:
         _, mark, node = found
         line = mark.line + 1
     return line
+
+
+def with_values(text: str, values: Mapping[Location, float]) -> str:
+    """A rules file's text with other numbers in some places; all else stays, comments too.
+
+    Raises ``KeyError`` for a place that the text does not have.
+
+    >>> with_values("a: {b: 1, c: 2}  # why", {("a", "b"): 0.5})
+    'a: {b: 0.5, c: 2}  # why'
+    """
+    root = yaml.compose(text, yaml.SafeLoader)
+    spans = []
+    for place, value in values.items():
+        node = root
+        for part in place:
+            node = next((child for name, _, child in _children(node) if name == part), None)
+            if node is None:
+                raise KeyError(".".join(map(str, place)))
+        spans.append((node.start_mark.index, node.end_mark.index, f"{value:g}"))
+    for start, end, written in sorted(spans, reverse=True):
+        text = text[:start] + written + text[end:]
+    return text
 
 
 def _children(node: yaml.Node | None) -> Iterator[tuple[int | str, yaml.Mark, yaml.Node]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from wanglou.schemas.base import Contract, Identifier, Timestamp
+from wanglou.schemas.risk import LevelName
 
 MAX_TEXT = 8192
 MAX_EVIDENCE = 20
@@ -138,4 +139,9 @@ class Response(Contract):
     )
     missed_from: Timestamp | None = Field(
         None, description="Of a review: when the incident began, where that was before the alerts."
+    )
+    expected_level: LevelName | None = Field(
+        None,
+        description="Of a review: the highest level that it should have had, where that is not "
+        "what the verdict says.",
     )

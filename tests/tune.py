@@ -20,23 +20,12 @@ from wanglou.agents.commands.backtest import run_backtest
 from wanglou.agents.commands.shared import settings_with
 from wanglou.models.incidents import Incidents
 from wanglou.models.labelled_opinion import LabelledOpinion
-from wanglou.models.risk_parameters import LevelParameters
 from wanglou.models.rules_file import RulesFile
-from wanglou.models.tuning import Aim, Peaks, thresholds
+from wanglou.models.tuning.course import recording_levels
+from wanglou.models.tuning.peaks import Aim, Peaks, thresholds
 
 RECORDED_FROM = 8
 """Risks below this are not recorded: far below what any level should be entered at."""
-
-RECORDING = LevelParameters.model_validate(
-    {
-        "blue": {"enter": RECORDED_FROM, "leave": RECORDED_FROM - 0.1},
-        "yellow": {"enter": 97, "leave": 96},
-        "orange": {"enter": 98, "leave": 97},
-        "red": {"enter": 99, "leave": 98},
-        **dict.fromkeys(("dwell_minutes", "calm_minutes", "quiet_minutes", "rest_minutes"), 1),
-    }
-)
-"""Levels by which an event's trail is kept wherever its risk may matter."""
 
 
 def take_in(peaks: Peaks, folder: Path) -> None:
@@ -44,7 +33,8 @@ def take_in(peaks: Peaks, folder: Path) -> None:
     os.environ["WANGLOU_RULES__WATCHLIST"] = str(folder / "watchlist.yaml")
     settings = settings_with()
     rules = settings.load_rules()
-    recording = replace(rules, risk=rules.risk.model_copy(update={"levels": RECORDING}))
+    levels = recording_levels(RECORDED_FROM)
+    recording = replace(rules, risk=rules.risk.model_copy(update={"levels": levels}))
     model = LabelledOpinion.load(folder / "labels.jsonl")
     jobs = min(2, os.cpu_count() or 1)
     result = run_backtest(folder / "mentions.jsonl", settings, recording, model, jobs)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from wanglou.agents.archive.entries import Entry, Kind
+from wanglou.models.order import Position
 from wanglou.schemas.mention import DedupeKind
 from wanglou.schemas.page import PageRecord
 from wanglou.schemas.response import Response
@@ -20,6 +21,8 @@ SEALED_OF_MENTION = (
     *("url", "author", "viewpoint"),
 )
 SEALED_OF_RESPONSE = ("text", "evidence", "url")
+POSITION = "position"
+"""The field of a mention with its place in the order of everything, which no contract has."""
 POINT = ("id", "since", "assessed_at", "level")
 WHOLE_EVERY_MINUTES = 15
 """A snapshot of an event is kept whole so often, and when its level changed; of the others only
@@ -45,12 +48,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def mention_entry(id: str, value: bytes) -> tuple[str, Entry]:
+def mention_entry(id: str, position: Position, value: bytes) -> tuple[str, Entry]:
     """The chain, and what is kept, of a scored mention; ``id`` is its CloudEvents id.
 
+    Its position is kept too, so that all can be taken through the risk step again in its order.
     Raises ``ValueError`` and ``KeyError`` for what is no mention.
     """
-    fields = load(value)
+    fields = {**load(value), POSITION: list(position)}
     sealed = {name: fields.pop(name) for name in SEALED_OF_MENTION if name in fields}
     author = sealed.get("author")
     is_update = fields["dedupe"] == DedupeKind.UPDATE.value

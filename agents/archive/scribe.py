@@ -24,11 +24,13 @@ from wanglou.agents.archive.recording import (
 )
 from wanglou.agents.archive.store import Archive, CaseRow, Transaction
 from wanglou.agents.kafka import Message, partition_of, place_of
+from wanglou.agents.record import order_in
 from wanglou.agents.rejecting import rejection
 from wanglou.models.response.case_file import CaseFile, Refused, after_alert, after_response
 from wanglou.models.response.responsibilities import Responsibilities
 from wanglou.models.rules import Rules
 from wanglou.schemas.cloudevents import cloudevents_headers
+from wanglou.schemas.control import ORDER_HEADER
 from wanglou.schemas.dead_letter import Reason
 from wanglou.schemas.evaluation import Evaluation
 from wanglou.schemas.page import PageRecord
@@ -236,8 +238,10 @@ class _Desk:
 def _entry_of(record: ConsumerRecord) -> tuple[str, Entry]:
     """The chain and the entry of what is only recorded."""
     if record.topic == SCORED.name:
-        id = next((value for name, value in record.headers if name == ID_HEADER), None)
-        return mention_entry(id.decode() if id else place_of(record), record.value)
+        headers = dict(record.headers)
+        id = headers.get(ID_HEADER)
+        _, position = order_in(headers.get(ORDER_HEADER))
+        return mention_entry(id.decode() if id else place_of(record), position, record.value)
     if record.topic == EVENTS.name:
         return event_entry(record.value)
     page = PageRecord.model_validate_json(record.value)

@@ -20,6 +20,7 @@ from wanglou.agents.commands.shared import EXISTING_FILE, broker_option, printab
 from wanglou.models.response.draft import check_draft
 from wanglou.models.response.statements import StatementKind, fill
 from wanglou.schemas.response import MEASURES, RELEASES, Act, ReviewVerdict
+from wanglou.schemas.risk import Level
 
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
@@ -235,10 +236,16 @@ def close(**given: Any) -> None:
     metavar="TIME",
     help="When the incident began, where that was before the alerts.",
 )
+@click.option(
+    "--expected",
+    "expected_level",
+    type=click.Choice([one.label for one in Level]),
+    help="The highest level that it should have had, where that is not what VERDICT says.",
+)
 def review(verdict: str, **given: Any) -> None:
     """Say what the alerts were worth 复盘.
 
-    VERDICT: right 准确, false-alarm 误报, late 偏晚, missed 漏报.
+    VERDICT: right 准确, false-alarm 误报, late 偏晚, missed 漏报. wanglou tune learns from it.
     """
     act_on(Act.REVIEW, verdict=ReviewVerdict(verdict), **given)
 

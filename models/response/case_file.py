@@ -152,6 +152,7 @@ class Review(_Part):
     at: Timestamp
     text: str
     missed_from: Timestamp | None = None
+    expected_level: LevelName | None = None
 
 
 class CaseFile(_Part):
@@ -481,6 +482,7 @@ def _review(case: CaseFile, response: Response) -> None:
             at=response.at,
             text=response.text or "",
             missed_from=response.missed_from,
+            expected_level=response.expected_level,
         )
     )
 

@@ -281,7 +281,9 @@ def _review(dossier: Dossier, figures: Figures) -> Said:
     reason = f"：{cut(review.text, 80)}" if review.text else ""
     how = GOOD if review.verdict is ReviewVerdict.RIGHT else BAD
     since = f"（实际始于 {clock(review.missed_from)}）" if review.missed_from is not None else ""
-    yield how, f"复盘认为预警{review.verdict.chinese}{since}{reason}。"
+    level = review.expected_level
+    should = f"，应为{level.chinese}" if level is not None else ""
+    yield how, f"复盘认为预警{review.verdict.chinese}{since}{should}{reason}。"
 
 
 RULES: dict[str, Rule] = {

@@ -78,6 +78,7 @@ class Operation(StrEnum):
     VERIFY = "verify"  # 核验存档
     EXPORT = "export"  # 导出存档
     CONFIGURATION = "configuration"  # 修改配置
+    APPROVE_CONFIGURATION = "approve-configuration"  # 签发配置
     HOLD = "hold"  # 依法保全
     RETENTION = "retention"  # 到期清理
     ERASURE = "erasure"  # 删除个人信息
@@ -108,6 +109,7 @@ ALLOWED: Mapping[Act | Operation, frozenset[Role]] = {
     Operation.VERIFY: _AUDIT,
     Operation.EXPORT: _AUDIT,
     Operation.CONFIGURATION: _ADMINISTER,
+    Operation.APPROVE_CONFIGURATION: _APPROVE,
     Operation.HOLD: _ADMINISTER,
     Operation.RETENTION: _ADMINISTER,
     Operation.ERASURE: _ADMINISTER,

@@ -34,9 +34,10 @@ from wanglou.agents.kafka import (
     send_all,
     start_producer,
 )
+from wanglou.agents.record import order_header
 from wanglou.agents.settings import BrokerSettings, TopicSettings, load_settings
 from wanglou.agents.worker_process import COMMAND_LINE, WorkerProcess
-from wanglou.models.order import Mark, before
+from wanglou.models.order import Mark, Position, before
 from wanglou.models.response.case_file import CaseFile
 from wanglou.models.response.responsibilities import Responsibilities
 from wanglou.schemas.base import Contract
@@ -118,8 +119,9 @@ class World:
         await self.send_messages(messages)
 
     def _headers(self, topic: Topic) -> tuple[tuple[str, bytes], ...]:
-        id = f"0/{next(self._numbers)}/0".encode()
-        return (("ce_id", id), ("ce_type", topic.event_type.encode()))
+        number = next(self._numbers)
+        headers = (("ce_id", f"0/{number}/0".encode()), ("ce_type", topic.event_type.encode()))
+        return (*headers, order_header(0, Position(0, 0, number, 0)))
 
     async def send_messages(self, messages: list[Message]) -> None:
         """Write what no agent would."""

@@ -33,6 +33,7 @@ from wanglou.agents.archive.sealing import Keys
 from wanglou.agents.archive.store import Archive
 from wanglou.agents.archive.tables import metadata
 from wanglou.agents.archive.verifying import verify_all
+from wanglou.models.order import BEGINNING
 
 TOPIC = "mentions"
 WORDS = "和兴银行手机转账失败取不出钱排队网点储户提现系统升级公告谣言辟谣利率存款理财经理客服电话"
@@ -61,7 +62,7 @@ def write(archive: Archive, many: Sequence[tuple[str, bytes]], batch: int) -> fl
     for start in range(0, len(many), batch):
         part = many[start : start + batch]
         with archive.transaction() as tx:
-            found = [mention_entry(id, value) for id, value in part]
+            found = [mention_entry(id, BEGINNING, value) for id, value in part]
             for chain in {chain for chain, _ in found}:
                 tx.append(chain, [entry for at, entry in found if at == chain])
             tx.move_offset(TOPIC, 0, start or None, start + len(part))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wanglou.models.incidents import Incidents
 from wanglou.models.moment import Moment
-from wanglou.models.tuning import Aim, Peaks, thresholds
+from wanglou.models.tuning.peaks import Aim, Peaks, thresholds
 from wanglou.schemas.base import CHINA
 from wanglou.schemas.risk import Level
 

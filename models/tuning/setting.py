@@ -1,0 +1,123 @@
+"""What tuning may change: the weights of the terms, and where each level is entered; how far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import Self
+
+import numpy as np
+
+from wanglou.models.levels import LEVELS
+from wanglou.models.risk_parameters import (
+    ActivityWeights,
+    ImpactWeights,
+    LevelParameters,
+    RiskParameters,
+)
+from wanglou.models.tuning.course import Values
+
+MOST_OF_A_WEIGHT = 0.1
+"""So much a weight moves at most in one step."""
+
+MOST_OF_A_LEVEL = 1.25
+"""By this factor where a level is entered moves at most in one step, up or down."""
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Weights of activity (heat, burst, velocity) and impact (severity, reach, source), and the
+    risk that enters each level, blue first."""
+
+    activity: tuple[float, ...]
+    impact: tuple[float, ...]
+    enters: tuple[float, ...]
+
+    @classmethod
+    def of(cls, risk: RiskParameters) -> Self:
+        """That of parameters."""
+        return cls(
+            tuple(value for _, value in risk.activity_weights),
+            tuple(value for _, value in risk.impact_weights),
+            tuple(risk.levels.threshold(level).enter for level in LEVELS),
+        )
+
+    def distance(self, other: Setting) -> float:
+        """How much of the step that is allowed is taken, in [0, 1]: the mean over all values."""
+        weights = zip((*self.activity, *self.impact), (*other.activity, *other.impact), strict=True)
+        enters = zip(self.enters, other.enters, strict=True)
+        parts = [abs(one - two) / MOST_OF_A_WEIGHT for one, two in weights]
+        parts += [abs(log(one / two)) / log(MOST_OF_A_LEVEL) for one, two in enters]
+        return sum(parts) / len(parts)
+
+    def risk(self, scores: Values) -> Values:
+        """Risk, 0 to 100, of scores (minutes, terms) in the order of `TERMS`.
+
+        The formula of `models.terms` without its rounding to six decimals.
+        """
+        activity = np.minimum(1.0, scores[:, 1:4] @ np.array(self.activity))
+        impact = np.minimum(1.0, scores[:, 4:7] @ np.array(self.impact))
+        risk: Values = 100 * scores[:, 0] * activity * impact
+        return risk
+
+    def applied(self, risk: RiskParameters) -> RiskParameters:
+        """The parameters with this setting.
+
+        A level is left at the share of its risk at which it was left before. Raises
+        ``ValidationError`` where the levels are out of order.
+        """
+        levels = risk.levels.model_dump()
+        for level, enter in zip(LEVELS, self.enters, strict=True):
+            before = risk.levels.threshold(level)
+            leave = round(enter * before.leave / before.enter, 1)
+            levels[level.label] = {"enter": enter, "leave": leave}
+        return risk.model_copy(
+            update={
+                "activity_weights": _named(ActivityWeights, self.activity),
+                "impact_weights": _named(ImpactWeights, self.impact),
+                "levels": LevelParameters.model_validate(levels),
+            }
+        )
+
+
+def _named(model: type[ActivityWeights | ImpactWeights], values: tuple[float, ...]) -> object:
+    return model.model_validate(dict(zip(model.model_fields, values, strict=True)))
+
+
+def changes(before: RiskParameters, after: RiskParameters) -> dict[Path, tuple[float, float]]:
+    """What differs, by its place in ``risk.yaml``: the value before, and the one after."""
+    found: dict[Path, tuple[float, float]] = {}
+    for section in ("activity_weights", "impact_weights"):
+        for name, value in getattr(before, section):
+            found[section, name] = value, getattr(getattr(after, section), name)
+    for level in LEVELS:
+        for side in ("enter", "leave"):
+            old, new = (getattr(one.levels.threshold(level), side) for one in (before, after))
+            found["levels", level.label, side] = old, new
+    return {place: pair for place, pair in found.items() if pair[0] != pair[1]}
+
+
+def near(base: Setting, count: int, seed: int) -> list[Setting]:
+    """The setting, and others with weights drawn at random within one step of it.
+
+    Weights have two decimals, sum to 1, and none falls under 0.
+    """
+    chance = np.random.default_rng(seed)
+    drawn = [
+        Setting(_drawn(base.activity, chance), _drawn(base.impact, chance), base.enters)
+        for _ in range(count)
+    ]
+    return list(dict.fromkeys([base, *drawn]))
+
+
+def _drawn(weights: tuple[float, ...], chance: np.random.Generator) -> tuple[float, ...]:
+    """Hundredths moved from one weight to another keep the sum."""
+    hundredths = [round(100 * one) for one in weights]
+    most = round(100 * MOST_OF_A_WEIGHT)
+    moved = chance.integers(-most, most + 1, len(weights) - 1)
+    steps = [*(int(one) for one in moved), -int(moved.sum())]
+    after = [one + step for one, step in zip(hundredths, steps, strict=True)]
+    fits = abs(steps[-1]) <= most and min(after) >= 0
+    return tuple(one / 100 for one in after) if fits else weights
