@@ -85,11 +85,11 @@ def with_values(text: str, values: Mapping[Location, float]) -> str:
     root = yaml.compose(text, yaml.SafeLoader)
     spans = []
     for place, value in values.items():
-        node = root
+        node: yaml.Node | None = root
         for part in place:
             node = next((child for name, _, child in _children(node) if name == part), None)
-            if node is None:
-                raise KeyError(".".join(map(str, place)))
+        if node is None:
+            raise KeyError(".".join(map(str, place)))
         spans.append((node.start_mark.index, node.end_mark.index, f"{value:g}"))
     for start, end, written in sorted(spans, reverse=True):
         text = text[:start] + written + text[end:]

@@ -11,8 +11,9 @@ from aiokafka import ConsumerRecord
 from aiokafka import TopicPartition as Place
 from pydantic import ValidationError
 
+from wanglou.agents.archive.configuration import note_in_force
 from wanglou.agents.archive.effects import SERIES_KINDS, evaluations, series_of
-from wanglou.agents.archive.entries import CONFIGURATION_CHAIN, Entry, Kind
+from wanglou.agents.archive.entries import Entry, Kind
 from wanglou.agents.archive.metrics import ArchiveMetrics
 from wanglou.agents.archive.recording import (
     alert_entry,
@@ -142,9 +143,7 @@ class Scribe:
 
     def note_rules(self, rules: Rules) -> None:
         """Record the rules in force with all that they say, once for each version."""
-        entry = Entry(Kind.CONFIGURATION, rules.version, self._now(), rules.content())
-        with self._archive.transaction() as transaction:
-            transaction.append(CONFIGURATION_CHAIN, [entry])
+        note_in_force(self._archive, rules.version, rules.content())
 
     def _count(self, desk: _Desk) -> None:
         self._metrics.refusals.inc(len(desk.letters))

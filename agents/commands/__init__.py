@@ -23,6 +23,7 @@ from wanglou.agents.commands.score import score
 from wanglou.agents.commands.shared import EXIT_CODES, Cli
 from wanglou.agents.commands.topics import topics
 from wanglou.agents.commands.train import train
+from wanglou.agents.commands.tune import tune
 from wanglou.agents.commands.watch import watch
 from wanglou.agents.commands.worker import worker
 
@@ -40,6 +41,7 @@ def main() -> None:
     Look and repair:     wanglou watch, wanglou dlq, wanglou config
     Why this level:      wanglou explain
     The work on cases:   wanglou case, wanglou report, wanglou archive
+    What was learned:    wanglou tune
     The model:           wanglou evaluate, wanglou train
     """
 
@@ -68,6 +70,7 @@ for command in (
     archive,
     case,
     report,
+    tune,
     scenario,
     dlq,
     config,

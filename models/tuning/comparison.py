@@ -55,9 +55,9 @@ class Comparison:
 
     @property
     def is_better(self) -> bool:
-        """Whether the proposal is better on the cases, and raises nothing more beside them."""
+        """Whether the proposal is better on the cases by more than what it raises beside them."""
         more = self.unreviewed_proposed - self.unreviewed_in_force
-        return self.off_proposed < self.off_in_force and not more
+        return self.off_proposed + more.total() < self.off_in_force
 
 
 def compare(

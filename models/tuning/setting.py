@@ -16,14 +16,13 @@ from wanglou.models.risk_parameters import (
     RiskParameters,
 )
 from wanglou.models.tuning.course import Values
+from wanglou.schemas.problems import Location
 
 MOST_OF_A_WEIGHT = 0.1
 """So much a weight moves at most in one step."""
 
 MOST_OF_A_LEVEL = 1.25
 """By this factor where a level is entered moves at most in one step, up or down."""
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,9 @@ def _named(model: type[ActivityWeights | ImpactWeights], values: tuple[float, ..
     return model.model_validate(dict(zip(model.model_fields, values, strict=True)))
 
 
-def changes(before: RiskParameters, after: RiskParameters) -> dict[Path, tuple[float, float]]:
+def changes(before: RiskParameters, after: RiskParameters) -> dict[Location, tuple[float, float]]:
     """What differs, by its place in ``risk.yaml``: the value before, and the one after."""
-    found: dict[Path, tuple[float, float]] = {}
+    found: dict[Location, tuple[float, float]] = {}
     for section in ("activity_weights", "impact_weights"):
         for name, value in getattr(before, section):
             found[section, name] = value, getattr(getattr(after, section), name)
