@@ -37,20 +37,20 @@ def changed(changes: Changes) -> Table:
     return table
 
 
-def cases(comparison: Comparison) -> Table:
-    """A row a reviewed life: what was, what is under the rules in force, and under the proposed."""
-    table = Table(
-        *("案件 case", "from", "复盘 review", "应为 expected"),
-        *("recorded", "in force", "proposed", "levels off"),
-    )
+def cases(comparison: Comparison, is_changed: bool) -> Table:
+    """A row a reviewed life: what was, what is under the rules in force, and under a change."""
+    table = Table("案件 case", "from", "复盘 review", "应为 expected", "recorded", "in force")
+    for name in (*(("changed",) if is_changed else ()), "差级 levels off"):
+        table.add_column(name)
     for row in comparison.rows:
         one = row.reviewed
+        found = (row.recorded, row.in_force, *((row.changed,) if is_changed else ()))
         table.add_row(
             f"{one.event_id} #{one.life}",
             clock(one.start),
             one.verdict.chinese,
             _level(one.expected),
-            *[_outcome(found) for found in (row.recorded, row.in_force, row.proposed)],
+            *map(_outcome, found),
             _off(row),
         )
     return table
@@ -58,15 +58,15 @@ def cases(comparison: Comparison) -> Table:
 
 def unreviewed(comparison: Comparison) -> Table:
     """Rises to each level beside the reviewed cases."""
-    table = Table("未复盘 rises that nobody reviewed", "in force", "proposed")
+    table = Table("未复盘 rises that nobody reviewed", "in force", "changed")
     for level in Level:
-        before, after = comparison.unreviewed_in_force, comparison.unreviewed_proposed
+        before, after = comparison.unreviewed_in_force, comparison.unreviewed_changed
         table.add_row(_level(level), str(before[level]), str(after[level]))
     return table
 
 
 def as_json(
-    proposal: Proposal, changes: Changes, comparison: Comparison | None, version: str | None
+    proposal: Proposal, changes: Changes, comparison: Comparison, version: str | None
 ) -> dict[str, Any]:
     """All figures; minutes that were never reached are null."""
     return {
@@ -74,16 +74,14 @@ def as_json(
         "why": proposal.why,
         "trials": [asdict(one) for one in proposal.trials],
         "changes": {".".join(map(str, place)): list(pair) for place, pair in changes.items()},
-        "cases": [_case_json(row) for row in comparison.rows] if comparison else [],
+        "cases": [_case_json(row) for row in comparison.rows],
         "unreviewed": {
             level.label: [
                 comparison.unreviewed_in_force[level],
-                comparison.unreviewed_proposed[level],
+                comparison.unreviewed_changed[level],
             ]
             for level in Level
-        }
-        if comparison
-        else {},
+        },
     }
 
 
@@ -100,10 +98,10 @@ def _case_json(row: Row) -> dict[str, Any]:
             for name, found in (
                 ("recorded", row.recorded),
                 ("in_force", row.in_force),
-                ("proposed", row.proposed),
+                ("changed", row.changed),
             )
         },
-        "levels_off": [round(row.off_in_force, 4), round(row.off_proposed, 4)],
+        "levels_off": [round(row.off_in_force, 4), round(row.off_changed, 4)],
     }
 
 
@@ -117,6 +115,7 @@ def _outcome(found: Outcome) -> Text:
 
 
 def _off(row: Row) -> Text:
-    before, after = row.off_in_force, row.off_proposed
-    style = "green" if after < before else "red" if after > before else ""
-    return Text(f"{before:.1f} → {after:.1f}", style)
+    before, after = row.off_in_force, row.off_changed
+    if after == before:
+        return Text(f"{before:.1f}")
+    return Text(f"{before:.1f} → {after:.1f}", "green" if after < before else "red")

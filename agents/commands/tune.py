@@ -57,7 +57,7 @@ class _Work:
     rules: Rules
     proposed: Rules | None
     proposal: Proposal
-    comparison: Comparison | None
+    comparison: Comparison
     changes: tuning_tables.Changes
     studied: Studied
     repeated: tuple[int, int]
@@ -132,18 +132,19 @@ def _worked(stream: Stream, cases: list[CaseFile], since: datetime | None, rules
     base = Setting.of(rules.risk)
     proposal = propose(Study(reviewed, studied.courses, base))
     repeated = recorded_again(cases, studied.alerts, rules.version)
+    recorded = {case.id: [(one.at, one.level) for one in case.alerts] for case in cases}
     if proposal.setting is None:
-        return _Work(rules, None, proposal, None, {}, studied, repeated)
+        comparison = compare(reviewed, recorded, studied.alerts, studied.alerts)
+        return _Work(rules, None, proposal, comparison, {}, studied, repeated)
     proposed = replace(rules, risk=proposal.setting.applied(rules.risk))
-    with progress_bar("proposed") as bar:
+    with progress_bar("changed") as bar:
         task = bar.add_task("", total=len(stream.events))
         alerts = back_test(stream, proposed, lambda: bar.advance(task))
-    recorded = {case.id: [(one.at, one.level) for one in case.alerts] for case in cases}
     comparison = compare(reviewed, recorded, studied.alerts, alerts)
     found = changes(rules.risk, proposed.risk)
     if not comparison.is_better:
         why = "a back-test of the change is no better than the rules in force"
-        proposal = replace(proposal, setting=None, why=why)
+        proposal = replace(proposal, why=why)
         return _Work(rules, None, proposal, comparison, {}, studied, repeated)
     return _Work(rules, proposed, proposal, comparison, found, studied, repeated)
 
@@ -161,9 +162,8 @@ def _show(work: _Work) -> None:
         click.echo(printable(f"left out, as its mentions were purged: {event_id}"))
     if work.proposal.trials:
         terminal.print(tuning_tables.trials(work.proposal))
-    if work.comparison is not None:
-        terminal.print(tuning_tables.cases(work.comparison))
-        terminal.print(tuning_tables.unreviewed(work.comparison))
+    terminal.print(tuning_tables.cases(work.comparison, work.proposal.setting is not None))
+    terminal.print(tuning_tables.unreviewed(work.comparison))
     if work.proposed is None:
         click.echo(f"no change proposed: {work.proposal.why}")
         return

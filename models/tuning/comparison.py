@@ -15,13 +15,13 @@ AlertsByEvent = Mapping[str, Sequence[Alert]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A reviewed life under the rules in force, and under those that are proposed."""
+    """A reviewed life under the rules in force, and under changed ones."""
 
     reviewed: Reviewed
     recorded: Outcome
     """What was, under the rules of then."""
     in_force: Outcome
-    proposed: Outcome
+    changed: Outcome
 
     @property
     def off_in_force(self) -> float:
@@ -29,9 +29,9 @@ class Row:
         return levels_off(self.reviewed, self.in_force, self.in_force)
 
     @property
-    def off_proposed(self) -> float:
-        """How many levels the proposed rules are off."""
-        return levels_off(self.reviewed, self.proposed, self.in_force)
+    def off_changed(self) -> float:
+        """How many levels the changed rules are off."""
+        return levels_off(self.reviewed, self.changed, self.in_force)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Comparison:
     rows: tuple[Row, ...]
     unreviewed_in_force: Counter[Level]
     """Rises to each level that belong to no reviewed case."""
-    unreviewed_proposed: Counter[Level]
+    unreviewed_changed: Counter[Level]
 
     @property
     def off_in_force(self) -> float:
@@ -49,22 +49,22 @@ class Comparison:
         return sum(row.off_in_force for row in self.rows)
 
     @property
-    def off_proposed(self) -> float:
-        """The same under the proposed rules."""
-        return sum(row.off_proposed for row in self.rows)
+    def off_changed(self) -> float:
+        """The same under the changed rules."""
+        return sum(row.off_changed for row in self.rows)
 
     @property
     def is_better(self) -> bool:
-        """Whether the proposal is better on the cases by more than what it raises beside them."""
-        more = self.unreviewed_proposed - self.unreviewed_in_force
-        return self.off_proposed + more.total() < self.off_in_force
+        """Whether the change is better on the cases by more than what it raises beside them."""
+        more = self.unreviewed_changed - self.unreviewed_in_force
+        return self.off_changed + more.total() < self.off_in_force
 
 
 def compare(
     reviewed: Sequence[Reviewed],
     recorded: Mapping[str, Changes],
     in_force: AlertsByEvent,
-    proposed: AlertsByEvent,
+    changed: AlertsByEvent,
 ) -> Comparison:
     """``recorded`` are the changes of level of each case; the others what back-tests gave."""
     rows = tuple(
@@ -72,11 +72,11 @@ def compare(
             one,
             outcome(one, recorded[one.event_id]),
             outcome(one, changes_of(in_force.get(one.event_id, ()))),
-            outcome(one, changes_of(proposed.get(one.event_id, ()))),
+            outcome(one, changes_of(changed.get(one.event_id, ()))),
         )
         for one in reviewed
     )
-    return Comparison(rows, _unreviewed(reviewed, in_force), _unreviewed(reviewed, proposed))
+    return Comparison(rows, _unreviewed(reviewed, in_force), _unreviewed(reviewed, changed))
 
 
 def _unreviewed(reviewed: Iterable[Reviewed], alerts: AlertsByEvent) -> Counter[Level]:

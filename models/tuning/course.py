@@ -92,15 +92,26 @@ def changes_of(alerts: Iterable[Alert]) -> Changes:
 
 
 def _by_minute(step: RiskStep, mentions: Sequence[Placed], through: datetime) -> Iterator[Decision]:
-    """The decisions at the close of each minute, as a pipeline that keeps up makes them."""
-    minute = mentions[0].position.minute if mentions else 0
+    """The decisions at the close of each minute, as a pipeline that keeps up makes them.
+
+    Once an event is closed nothing happens before its next mention.
+    """
+    minute = 0
     for one in mentions:
-        while minute < one.position.minute:
-            minute += 1
-            yield step.close(before(_milliseconds(minute)))
+        yield from _closes(step, minute, one.position.minute)
         yield step.process(one.mention, position=one.position)
-    for later in range(minute + 1, minute_of(through) + 1):
-        yield step.close(before(_milliseconds(later)))
+        minute = one.position.minute
+    yield from _closes(step, minute, minute_of(through))
+
+
+def _closes(step: RiskStep, minute: int, end: int) -> Iterator[Decision]:
+    """Close the minutes from ``minute`` to before ``end``, as long as the event is open."""
+    while minute < end:
+        minute += 1
+        decision = step.close(before(_milliseconds(minute)))
+        yield decision
+        if not any(event.level is not None for event in decision.events):
+            break
 
 
 def _milliseconds(minute: int) -> int:

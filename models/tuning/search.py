@@ -21,6 +21,7 @@ from wanglou.models.tuning.reviewed import Outcome, Reviewed, delay, levels_off
 from wanglou.models.tuning.setting import MOST_OF_A_LEVEL, Setting
 from wanglou.models.verdict import GRACE
 from wanglou.schemas.base import minute_of
+from wanglou.schemas.response import ReviewVerdict
 from wanglou.schemas.risk import Level
 
 MINUTES_PER_DAY = 1440
@@ -30,7 +31,10 @@ PRICE_OF_CHANGE = 0.5
 """What a step as long as is allowed costs, in levels: a change must be worth it."""
 
 MOST_CUTS = 64
-"""Thresholds that are tried for a level."""
+"""Risks between which a threshold of a level is tried."""
+
+EVEN_CUTS = 9
+"""Thresholds that are tried wherever the risks lie, for a level that came late."""
 
 PARTS = 10
 """Weights and thresholds that may change."""
@@ -136,7 +140,8 @@ class View:
         return found, cost + PRICE_OF_CHANGE * found.distance(base)
 
     def _cuts(self, level: Level, indexes: Sequence[int], least: float) -> Values:
-        """Thresholds to try: the present one, and those midway between risks that it may part."""
+        """Thresholds to try: the present one, those midway between risks that it may part, and
+        where the level came late, some evenly spread over what is allowed."""
         present = self._study.base.enters[level - 1]
         low, high = max(present / MOST_OF_A_LEVEL, least), present * MOST_OF_A_LEVEL
         risks = np.concatenate([self._peaks[list(indexes)], self._strays])
@@ -144,8 +149,11 @@ class View:
         if len(inside) > MOST_CUTS:
             inside = inside[np.linspace(0, len(inside) - 1, MOST_CUTS).astype(int)]
         ends = np.array([low, *inside, max(low, high)])
-        cuts = np.round((ends[:-1] + ends[1:]) / 2, 1)
-        return np.unique([max(present, low), *cuts[cuts >= low]])
+        cuts = [max(present, low), *(ends[:-1] + ends[1:]) / 2]
+        reviewed = [self._study.reviewed[index] for index in indexes]
+        if any(one.verdict is ReviewVerdict.LATE and one.expected == level for one in reviewed):
+            cuts += list(np.geomspace(low, max(low, high), EVEN_CUTS))
+        return np.unique(np.round(cuts, 1))
 
     def _costs(self, level: Level, cuts: Values, indexes: Sequence[int], strays: int) -> Values:
         """What each threshold of a level costs, in levels."""

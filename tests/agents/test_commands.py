@@ -67,6 +67,7 @@ def test_all_commands_are_here() -> None:
             "ack",
             "case",
             "report",
+            "tune",
             "archive",
             "ops",
             "topics",

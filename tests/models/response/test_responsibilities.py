@@ -127,6 +127,7 @@ def test_file_of_the_project_is_good() -> None:
                 Act.ASSIGNMENT,
                 Act.REVIEW,
                 Operation.VIEW,
+                Operation.APPROVE_CONFIGURATION,
             },
         ),
         (
