@@ -210,6 +210,7 @@ RESPONSE = {
     "team": ["王芳", "李雷"],
     "verdict": "late",
     "missed_from": "2020-01-25T06:00:00Z",
+    "expected_level": "red",
 }
 PAGE = {
     "id": "p-1",
