@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wanglou.models.levels import LEVELS
 from wanglou.models.tuning.course import Course, Values
 from wanglou.models.tuning.reviewed import Outcome, Reviewed, delay, levels_off
-from wanglou.models.tuning.setting import MOST_OF_A_LEVEL, Setting
+from wanglou.models.tuning.setting import MOST_OF_A_LEVEL, Setting, price
 from wanglou.models.verdict import GRACE
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.response import ReviewVerdict
@@ -27,17 +27,11 @@ from wanglou.schemas.risk import Level
 MINUTES_PER_DAY = 1440
 SECONDS_PER_MINUTE = 60
 
-PRICE_OF_CHANGE = 0.5
-"""What a step as long as is allowed costs, in levels: a change must be worth it."""
-
 MOST_CUTS = 64
 """Risks between which a threshold of a level is tried."""
 
 EVEN_CUTS = 9
 """Thresholds that are tried wherever the risks lie, for a level that came late."""
-
-PARTS = 10
-"""Weights and thresholds that may change."""
 
 LEAST_GAP = 0.5
 """By so much a level is entered above the one below it, at least."""
@@ -121,7 +115,7 @@ class View:
         return len(self._strays) - int(np.searchsorted(self._strays, enter))
 
     def fitted(self, indexes: Sequence[int], strays: Mapping[Level, int]) -> tuple[Setting, float]:
-        """The best thresholds for reviewed lives, and what they cost in levels.
+        """The best thresholds for reviewed lives, and what they and their change cost in levels.
 
         A day of an event that nobody reviewed costs a level for each level that it reaches, as far
         as there are more of them than ``strays``, those under the rules in force.
@@ -133,11 +127,11 @@ class View:
             cuts = self._cuts(level, indexes, enters[-1] + LEAST_GAP if enters else 0.0)
             costs = self._costs(level, cuts, indexes, strays[level])
             steps = np.abs(np.log(cuts / base.enters[level - 1])) / np.log(MOST_OF_A_LEVEL)
-            best = int(np.argmin(costs + PRICE_OF_CHANGE / PARTS * steps))
+            best = int(np.argmin(costs + [price(step) for step in steps]))
             enters.append(float(cuts[best]))
             cost += float(costs[best])
         found = replace(self._setting, enters=tuple(enters))
-        return found, cost + PRICE_OF_CHANGE * found.distance(base)
+        return found, cost + found.price(base)
 
     def _cuts(self, level: Level, indexes: Sequence[int], least: float) -> Values:
         """Thresholds to try: the present one, those midway between risks that it may part, and

@@ -25,6 +25,23 @@ MOST_OF_A_LEVEL = 1.25
 """By this factor where a level is entered moves at most in one step, up or down."""
 
 
+LEAST_STEP = 1e-6
+"""A smaller one is rounding."""
+
+PRICE_OF_A_CHANGE = 0.1
+PRICE_OF_A_WHOLE_STEP = 0.05
+"""What it costs in levels to change a value at all, and beyond that as far as is allowed."""
+
+
+def price(step: float) -> float:
+    """What changing a value by this share of what is allowed costs, in levels.
+
+    >>> price(0), round(price(0.5), 3)
+    (0.0, 0.125)
+    """
+    return PRICE_OF_A_CHANGE + PRICE_OF_A_WHOLE_STEP * step if step > LEAST_STEP else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """Weights of activity (heat, burst, velocity) and impact (severity, reach, source), and the
@@ -43,13 +60,15 @@ class Setting:
             tuple(risk.levels.threshold(level).enter for level in LEVELS),
         )
 
-    def distance(self, other: Setting) -> float:
-        """How much of the step that is allowed is taken, in [0, 1]: the mean over all values."""
-        weights = zip((*self.activity, *self.impact), (*other.activity, *other.impact), strict=True)
+    def price(self, other: Setting) -> float:
+        """What going from one to the other costs, in levels: a change must be worth it."""
+        mine, others = (*self.activity, *self.impact), (*other.activity, *other.impact)
+        weights = zip(mine, others, strict=True)
         enters = zip(self.enters, other.enters, strict=True)
-        parts = [abs(one - two) / MOST_OF_A_WEIGHT for one, two in weights]
-        parts += [abs(log(one / two)) / log(MOST_OF_A_LEVEL) for one, two in enters]
-        return sum(parts) / len(parts)
+        return sum(
+            [price(abs(one - two) / MOST_OF_A_WEIGHT) for one, two in weights]
+            + [price(abs(log(one / two)) / log(MOST_OF_A_LEVEL)) for one, two in enters]
+        )
 
     def risk(self, scores: Values) -> Values:
         """Risk, 0 to 100, of scores (minutes, terms) in the order of `TERMS`.

@@ -108,8 +108,7 @@ def test_no_step_is_longer_than_is_allowed(
     setting, _ = study(cases, courses).view(BASE).fitted(range(len(cases)), NO_STRAYS)
     for before, after in zip(BASE.enters, setting.enters, strict=True):
         assert before / MOST_OF_A_LEVEL - 0.1 <= after <= before * MOST_OF_A_LEVEL + 0.1
-    assert setting.distance(BASE) <= 1.05
-    setting.applied(PARAMETERS)  # in order, and sums to 1
+    setting.applied(PARAMETERS)  # raises if levels are out of order
 
 
 def test_weights_near_the_present_ones() -> None:
