@@ -9,6 +9,7 @@ from math import fsum
 from wanglou.models.burst import fold
 from wanglou.models.channels import channels
 from wanglou.models.event import OTHER, Bucket, EventState
+from wanglou.models.likelihood import negative_score, negative_share
 from wanglou.models.risk_parameters import RiskParameters
 from wanglou.models.spread import Spread, spread_at
 from wanglou.models.taxonomy import Severity
@@ -30,7 +31,7 @@ from wanglou.schemas.risk import Assessment, Factor, Situation, Term
 
 TOLD_REGIONS = 10
 
-MARGIN = 1e-5
+MARGIN = 0.01
 """By more than this, rounding moves no risk."""
 
 
@@ -71,8 +72,11 @@ def may_reach(
     Most events are nowhere near a level most of the time, and this is seen from one cheap term, or
     from three.
     """
-    likelihood = _negativity(event, minute, parameters).contribution
-    if 100 * likelihood * (1 + MARGIN) < risk - MARGIN:  # the impact is at most 1
+    recent = _window(event, minute, parameters.negative.window_minutes)
+    negative = fsum(bucket.negative for bucket in recent)
+    share = negative_share(negative, _mentions(recent), parameters.negative)
+    likelihood = negative_score(share, parameters.negative)
+    if 100 * likelihood < risk - MARGIN:  # the impact is at most 1
         return False
     known = (
         _severity(severity, parameters),

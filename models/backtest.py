@@ -124,16 +124,19 @@ class Backtest:
             lambda: rules.dedupe_step(self._kept(rules.dedupe_state()))
         )
         self._risk = defaultdict[int, RiskStep](
-            lambda: rules.risk_step(self._kept(rules.risk_state()))
+            lambda: rules.risk_step(self._kept(rules.risk_state()), takes_snapshots=False)
         )
         self._lines = defaultdict[int, int](int)
         self._clock = SenderClock()
         self._closed = BEGINNING.minute
+        self._last = BEGINNING.minute
+        """The minute that the present batch of lines comes to."""
 
     def feed(self, lines: Iterable[bytes]) -> Iterator[int]:
         """Take lines through all steps; yields how many lines each batch had."""
         ordered = self._in_order(line.rstrip(b"\r\n") for line in lines)
         while batch := list(islice(ordered, BATCH)):
+            self._last = batch[-1].position.minute
             for line in batch:
                 line.deduped.extend(self._prepare(line))
             mentions = [mention for line in batch for _, mention in line.deduped]
@@ -197,16 +200,19 @@ class Backtest:
         if position.minute > self._closed:
             self._closed = position.minute
             for step in self._risk.values():
-                self._keep(step.close(before(position.time)))
+                self._keep(step, step.close(before(position.time)))
 
     def _judge(self, mention: ScoredMention, position: Position) -> None:
         """Risk."""
         step = self._risk[self._partitions[mention.institution]]
         self.result.counts["scored"] += 1
-        self._keep(step.process(mention, position=position))
+        step.process(mention, position=position)  # closes nothing: all minutes before are closed
 
-    def _keep(self, decision: Decision) -> None:
+    def _keep(self, step: RiskStep, decision: Decision) -> None:
+        """Keep what a close brought. Only the latest snapshot of an event is wanted: that of its
+        end, or of the last close; this may be the last of each batch."""
         self.result.alerts.extend(decision.alerts)
-        for event in decision.events:
-            self.result.events[event.id] = event
-            self.result.trail[event.id].append(Moment.of(event))
+        for one in decision.assessed:
+            self.result.trail[one.id].append(Moment.assessed(one))
+            if one.level is None or self._closed == self._last:
+                self.result.events[one.id] = step.snapshot(one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Self
 
+from wanglou.models.risk import Assessed
 from wanglou.schemas.risk import Event, Level
 
 
@@ -15,6 +16,12 @@ class Moment(NamedTuple):
     risk: float
     heat: float
     level: Level | None
+
+    @classmethod
+    def assessed(cls, one: Assessed) -> Self:
+        """What an assessment says of its minute."""
+        heat = next(term.value for term in one.assessment.terms if term.name == "heat")
+        return cls(one.assessed_at, one.assessment.risk, heat, one.level)
 
     @classmethod
     def of(cls, event: Event) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from wanglou.models.assessment import assess, brief_situation, may_reach, settle, situation
@@ -32,12 +34,23 @@ ALERT_NAMESPACE = UUID("6f1c9d5e-2c0b-5f0e-9c58-77616e676c6f")
 """Namespace of alert ids (UUID version 5)."""
 
 
+class Assessed(NamedTuple):
+    """An event that is open, or was closed just now, as last assessed."""
+
+    id: str
+    level: Level | None
+    assessed_at: datetime
+    assessment: Assessment
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the close of minutes brought, in order; whether the mention was late."""
 
     alerts: tuple[Alert, ...] = ()
+    assessed: tuple[Assessed, ...] = ()
     events: tuple[Event, ...] = ()
+    """Snapshots of what was assessed, where the step takes them."""
     late: bool = False
 
 
@@ -116,6 +129,7 @@ class RiskStep:
         regulator: Regulator,
         state: KeyedState[EventState],
         rules_version: str,
+        takes_snapshots: bool = True,
     ) -> None:
         self._watchlist = watchlist
         self._taxonomy = taxonomy
@@ -123,6 +137,7 @@ class RiskStep:
         self._playbooks = playbooks
         self._regulator = regulator
         self._rules_version = rules_version
+        self._takes_snapshots = takes_snapshots
         self._institutions = {one.id: one for one in watchlist.institutions}
         self._state = state
         self._due = {key for key, event in state.items() if self._needs_assessment(event)}
@@ -172,7 +187,7 @@ class RiskStep:
         self._state.put(key, event, position=position, minute=event.last_minute)
         if key not in self._due and self._needs_assessment(event):
             self._due.add(key)
-        return Decision(decision.alerts, decision.events, late)
+        return Decision(decision.alerts, decision.assessed, decision.events, late)
 
     def close(self, position: Position) -> Decision:
         """Close the minutes before a position: nothing more will come that is not later."""
@@ -180,6 +195,7 @@ class RiskStep:
         if end <= closed:
             return NOTHING
         alerts: list[Alert] = []
+        found: list[Assessed] = []
         events: list[Event] = []
         for key in sorted(self._due):
             event = self._state.get(key)
@@ -197,11 +213,14 @@ class RiskStep:
             if event.levels.level is None:
                 self._risks.pop(key, None)
             if assessment is not None and (raised or event.levels.level is not None):
-                events.append(self._event(key, event, assessment))
+                at = time_of(event.assessed_through + 1)
+                found.append(Assessed(key, event.levels.level, at, assessment))
+                if self._takes_snapshots:
+                    events.append(self._snapshot(event, found[-1]))
             self._state.put(key, event, position=position, minute=event.last_minute)
         self._state.observe(end)
         self._due = {key for key in self._due if self._is_due(key)}
-        return Decision(tuple(alerts), tuple(events))
+        return Decision(tuple(alerts), tuple(found), tuple(events))
 
     def _is_due(self, key: str) -> bool:
         event = self._state.get(key)
@@ -287,17 +306,23 @@ class RiskStep:
             rules_version=self._rules_version,
         )
 
-    def _event(self, key: str, event: EventState, assessment: Assessment) -> Event:
-        institution, topic = self._subjects(key)
+    def snapshot(self, one: Assessed) -> Event:
+        """The event with its situation: right after the decision, before its next mention."""
+        event = self._state.get(one.id)
+        assert event is not None, f"{one.id} is known: it was assessed just now"
+        return self._snapshot(event, one)
+
+    def _snapshot(self, event: EventState, one: Assessed) -> Event:
+        institution, topic = self._subjects(one.id)
         since = event.levels.since if event.levels.since is not None else event.first_minute
         return Event(
-            id=key,
+            id=one.id,
             institution=institution,
             topic=topic,
-            level=event.levels.level,
+            level=one.level,
             since=time_of(since + 1),
-            assessed_at=time_of(event.assessed_through + 1),
-            assessment=assessment,
+            assessed_at=one.assessed_at,
+            assessment=one.assessment,
             situation=situation(event, event.assessed_through, self._parameters),
             evidence=_evidence(event),
         )

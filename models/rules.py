@@ -90,7 +90,9 @@ class Rules:
         """Dedupe over a state, or over an empty one."""
         return DedupeStep(self.taxonomy, self.dedupe_state() if state is None else state)
 
-    def risk_step(self, state: KeyedState[EventState] | None = None) -> RiskStep:
+    def risk_step(
+        self, state: KeyedState[EventState] | None = None, *, takes_snapshots: bool = True
+    ) -> RiskStep:
         """Risk over a state, or over an empty one."""
         state = self.risk_state() if state is None else state
         return RiskStep(
@@ -101,4 +103,5 @@ class Rules:
             self.regulator,
             state,
             self.version,
+            takes_snapshots,
         )

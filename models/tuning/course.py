@@ -66,21 +66,21 @@ def course_of(
 ) -> Course:
     """The event's course wherever its risk under the rules reaches ``enter``."""
     risk = rules.risk.model_copy(update={"levels": recording_levels(enter)})
-    step = replace(rules, risk=risk).risk_step()
-    events = [
-        event for decision in _by_minute(step, mentions, through) for event in decision.events
+    step = replace(rules, risk=risk).risk_step(takes_snapshots=False)
+    assessed = [
+        one for decision in _by_minute(step, mentions, through) for one in decision.assessed
     ]
-    scores = [[term.score for term in event.assessment.terms] for event in events]
+    scores = [[term.score for term in one.assessment.terms] for one in assessed]
     return Course(
         event_id,
-        np.array([minute_of(event.assessed_at) for event in events], dtype=np.int64),
-        np.array(scores, dtype=np.float64).reshape(len(events), len(TERMS)),
+        np.array([minute_of(one.assessed_at) for one in assessed], dtype=np.int64),
+        np.array(scores, dtype=np.float64).reshape(len(assessed), len(TERMS)),
     )
 
 
 def alerts_of(mentions: Sequence[Placed], through: datetime, rules: Rules) -> list[Alert]:
     """The alerts of the event under the rules, until a time."""
-    step = rules.risk_step()
+    step = rules.risk_step(takes_snapshots=False)
     taken = [step.process(one.mention, position=one.position) for one in mentions]
     last = step.close(before(_milliseconds(minute_of(through))))
     return [alert for decision in (*taken, last) for alert in decision.alerts]
@@ -110,7 +110,7 @@ def _closes(step: RiskStep, minute: int, end: int) -> Iterator[Decision]:
         minute += 1
         decision = step.close(before(_milliseconds(minute)))
         yield decision
-        if not any(event.level is not None for event in decision.events):
+        if not any(one.level is not None for one in decision.assessed):
             break
 
 

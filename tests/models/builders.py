@@ -469,6 +469,7 @@ def joined(decisions: Iterable[Decision]) -> Decision:
     decisions = list(decisions)
     return Decision(
         tuple(alert for one in decisions for alert in one.alerts),
+        tuple(assessed for one in decisions for assessed in one.assessed),
         tuple(event for one in decisions for event in one.events),
         any(one.late for one in decisions),
     )
