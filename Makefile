@@ -5,6 +5,7 @@
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
+# make learn    what tuning from reviewed cases makes of rules that are wrong (ten minutes)
 # make effects  how right the evaluation of measures is (some minutes)
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
@@ -24,7 +25,7 @@ BIN := $(VENV)/bin
 # Folders whose time changes when a file comes or goes: the editable install links single files.
 FOLDERS := agents agents/archive agents/archive/folder agents/archive/migrations/versions agents/commands models models/response models/response/report models/response/report/templates models/scenario models/training models/tuning models/weights schemas schemas/generated deploy deploy/demo deploy/alertmanager deploy/prometheus/rules deploy/grafana
 
-.PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune effects install tools lock clean
+.PHONY: demo ops test test-kafka chaos recovery backlog upgrade check strimzi dashboards bench report tune learn effects install tools lock clean
 
 demo: install
 	$(BIN)/wanglou demo
@@ -88,6 +89,9 @@ tune: install
 
 report: install
 	$(BIN)/python tests/report.py
+
+learn: install
+	PYTHONPATH=.:tests/tuning $(BIN)/python tests/tuning/learn.py
 
 effects: install
 	$(BIN)/python tests/effects/report_effects.py $(addprefix --cascades ,$(wildcard $(CASCADES)))

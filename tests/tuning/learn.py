@@ -149,7 +149,11 @@ def rows(
     changed = {tuple(place.split(".")): pair[1] for place, pair in found["changes"].items()}
     text = with_values(risk.read_text(encoding="utf-8"), changed)
     risk.write_text(text, encoding="utf-8")
-    told_changes = ", ".join(f"{place} {pair[1]:g}" for place, pair in found["changes"].items())
+    told_changes = ", ".join(
+        f"{place.removesuffix('.enter')} {pair[1]:g}"
+        for place, pair in found["changes"].items()
+        if not place.endswith(".leave")
+    )
     outcome = shown(judged(under(unseen, read(unseen.rules, risk))))
     yield ["  after one step", "", f"{after:.1f}", told_changes, *outcome]
 
