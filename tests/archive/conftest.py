@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -41,6 +44,23 @@ def postgres_engine(postgres_server: Postgres) -> Iterator[Engine]:
     engine = new_engine(postgres_server.url(name))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 64 MiB that is soon full."""
+    with TemporaryDirectory(prefix="wanglou-disk-") as name:
+        os.chmod(name, 0o755)
+        disk = Path(name) / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(disk)]
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no small disk can be mounted: {done.stderr.strip()}")
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture

@@ -73,6 +73,12 @@ class Postgres:
             "postgresql+psycopg", USER, self.password, "127.0.0.1", self.port, database
         )
 
+    def own(self, folder: Path) -> None:
+        """Give the server a folder."""
+        if self._as_user:
+            user = pwd.getpwnam(USER)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+
     def start(self) -> None:
         """Start, and wait until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -173,3 +174,33 @@ def test_a_database_that_was_killed_has_what_it_acknowledged() -> None:
         assert len(list(archive.records(CASE))) == 21
         assert verify_chain(engine, CASE).is_whole
         engine.dispose()
+
+
+def test_a_full_disk_of_postgresql_leaves_all_as_it_was(
+    postgres_server: Postgres, postgres_engine: Engine, small_disk: Path
+) -> None:
+    postgres_server.own(small_disk)
+    admin = postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with admin as connection:
+        connection.execute(text(f"CREATE TABLESPACE small LOCATION '{small_disk}'"))
+        connection.execute(text("CREATE DATABASE full_disk TABLESPACE small"))
+    engine = new_engine(postgres_server.url("full_disk"))
+    upgrade(engine)
+    archive = Archive(engine, Keys(KEY))
+    append(archive, alert(1))
+    many = [mention(number, f"author-{number}") for number in range(3000)]
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    with pytest.raises(Unavailable, match="disk is full"):
+        append(archive, *many)
+    assert [one.id for one in archive.records(CASE)] == ["alert-1"]
+    assert verify_chain(engine, CASE).is_whole
+    filler.unlink()
+    assert append(archive, *many) == 3000
+    assert verify_chain(engine, CASE).is_whole
+    engine.dispose()
+    with postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE full_disk"))
+        connection.execute(text("DROP TABLESPACE small"))
