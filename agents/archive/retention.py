@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, func, select, update
 
 from wanglou.agents.archive.database import forget_erased, reading
-from wanglou.agents.archive.entries import Entry, Kind, to_microseconds
+from wanglou.agents.archive.entries import Entry, Kind, to_microseconds, to_time
 from wanglou.agents.archive.problems import ArchiveError, UnknownCase
 from wanglou.agents.archive.store import Archive, Transaction
 from wanglou.agents.archive.tables import cases, records
@@ -85,11 +85,13 @@ def _purge(
     archive: Archive, tx: Transaction, case: str, days: Mapping[Kind, int]
 ) -> Iterator[Purged]:
     tx.lock([case])
-    row = tx.case(case)
-    if row is None or row.closed_at is None or is_held(tx.connection, case):
+    closed = select(cases.c.closed_at).where(cases.c.id == case, cases.c.closed_at.is_not(None))
+    closed_at = tx.connection.execute(closed).scalar()
+    if closed_at is None or is_held(tx.connection, case):
         return
+    closed_on = to_time(closed_at)
     for kind, kept in days.items():
-        if row.closed_at + timedelta(days=kept) > archive.now():
+        if closed_on + timedelta(days=kept) > archive.now():
             continue
         there = (
             records.c.chain == case,
@@ -107,7 +109,7 @@ def _purge(
             "up_to": up_to,
             "count": count,
             "days": kept,
-            "closed_at": row.closed_at.isoformat(),
+            "closed_at": closed_on.isoformat(),
         }
         tx.append(case, [Entry(Kind.RETENTION, f"{kind}-{up_to}", archive.now(), fields)])
         yield Purged(case, kind, count, up_to)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import NoneType
 
 from sqlalchemy import Connection, Engine, select, union
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +24,17 @@ _COLUMNS = select(
     records.c.body,
     records.c.digest,
     records.c.hash,
+)
+
+_TYPES: tuple[type | tuple[type, ...], ...] = (
+    int,
+    str,
+    str,
+    int,
+    int,
+    (bytes, NoneType),
+    bytes,
+    bytes,
 )
 
 
@@ -88,8 +100,17 @@ def _readable(connection: Connection, chain: str, damaged: list[Break]) -> Itera
             read = _read_singly(connection, chain, last, damaged, error)
         if not read:
             return
-        yield from read
+        for row in read:
+            if _is_typed(row):
+                yield row
+            else:
+                damaged.append(Break(chain, row.sequence, "has a value of another type"))
         last = read[-1].sequence
+
+
+def _is_typed(row: Row) -> bool:
+    """Whether its values have the types that were written: SQLite takes any in any column."""
+    return all(isinstance(value, type) for value, type in zip(row, _TYPES, strict=True))
 
 
 def _read_singly(
