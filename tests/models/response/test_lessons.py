@@ -128,9 +128,9 @@ def evaluated(verdict: EffectVerdict, ratio: float | None = 0.5) -> World:
     return world
 
 
-def reviewed(verdict: ReviewVerdict) -> World:
+def reviewed(verdict: ReviewVerdict, **fields: object) -> World:
     world = acknowledged()
-    world.respond(Act.REVIEW, 500, verdict=verdict, text="理由")
+    world.respond(Act.REVIEW, 500, verdict=verdict, text="理由", **fields)
     return world
 
 
@@ -195,6 +195,12 @@ SAYS: list[tuple[Callable[[], World], str, Judgement, str]] = [
     (lambda: reviewed(ReviewVerdict.RIGHT), "预警质量", GOOD, "预警准确：理由"),
     (lambda: reviewed(ReviewVerdict.FALSE_ALARM), "预警质量", BAD, "预警误报"),
     (lambda: reviewed(ReviewVerdict.MISSED), "预警质量", BAD, "预警漏报"),
+    (
+        lambda: reviewed(ReviewVerdict.MISSED, expected_level=Level.RED),
+        "预警质量",
+        BAD,
+        "预警漏报，应为红色·特别重大：理由",
+    ),
 ]
 
 
