@@ -23,28 +23,6 @@ THREADS = 16_384
 """Roots whose partition is remembered for their answers."""
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A recorded stream, and what it is taken through."""
-
-    file: Path
-    rules: Rules
-    model: OpinionModel
-    author_key: bytes = field(repr=False)
-    partitions: int
-
-    def run(
-        self, share: Share, advance: Callable[[int], None] = lambda lines: None
-    ) -> BacktestResult:
-        """What comes of a share; ``advance`` is told how many lines each batch had."""
-        place = lru_cache(THREADS)(partial(partition_of, partitions=self.partitions))
-        test = Backtest(self.rules, self.model, self.author_key, place, share)
-        with self.file.open("rb") as lines, _seldom_collecting():
-            for count in test.feed(lines):
-                advance(count)
-        return test.result
-
-
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
     """Let Python seldom look for cycles: a state of a million objects has none, and it is looked
@@ -57,6 +35,30 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A recorded stream, and what it is taken through."""
+
+    file: Path
+    rules: Rules
+    model: OpinionModel
+    author_key: bytes = field(repr=False)
+    partitions: int
+
+    @_seldom_collecting()
+    def run(
+        self, share: Share, advance: Callable[[int], None] = lambda lines: None
+    ) -> BacktestResult:
+        """What comes of a share; ``advance`` is told how many lines each batch had."""
+        place = lru_cache(THREADS)(partial(partition_of, partitions=self.partitions))
+        test = Backtest(self.rules, self.model, self.author_key, place, share)
+        with self.file.open("rb") as lines:
+            for count in test.feed(lines):
+                advance(count)
+        return test.result
+
+
+@_seldom_collecting()
 def run_parallel(recording: Recording, jobs: int, advance: Callable[[int], None]) -> BacktestResult:
     """The same as with one process, whatever ``jobs``; the model must be one that can be pickled.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -89,7 +89,7 @@ class _Line:
     index: int
     value: bytes
     position: Position
-    deduped: list[tuple[Position, DedupedMention]] = field(default_factory=list)
+    deduped: Sequence[tuple[Position, DedupedMention]] = ()
 
 
 class Backtest:
@@ -126,7 +126,6 @@ class Backtest:
         self._risk = defaultdict[int, RiskStep](
             lambda: rules.risk_step(self._kept(rules.risk_state()), takes_snapshots=False)
         )
-        self._lines = defaultdict[int, int](int)
         self._clock = SenderClock()
         self._closed = BEGINNING.minute
         self._last = BEGINNING.minute
@@ -138,7 +137,7 @@ class Backtest:
         while batch := list(islice(ordered, BATCH)):
             self._last = batch[-1].position.minute
             for line in batch:
-                line.deduped.extend(self._prepare(line))
+                line.deduped = list(self._prepare(line))
             mentions = [mention for line in batch for _, mention in line.deduped]
             scored = iter(self._scoring.process(mentions))
             for line in batch:
@@ -164,10 +163,9 @@ class Backtest:
         fields = fields_of(value)
         clock = self._clock.after(fields, datetime.now(UTC))
         partition = self._partition_of(raw_key(fields) or "")
-        offset = self._lines[partition]
-        self._lines[partition] += 1
         time = BEGINNING.time if clock is None else clock
-        return _Line(index, value, Position(time, partition, offset, 0))
+        # offsets may have gaps: the index of the line orders a partition's as well
+        return _Line(index, value, Position(time, partition, index, 0))
 
     def _prepare(self, line: _Line) -> Iterator[tuple[Position, DedupedMention]]:
         """Intake and dedupe."""

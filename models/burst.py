@@ -92,6 +92,8 @@ def fold(
 def _decay(baseline: Baseline, minute: int, parameters: BurstParameters) -> None:
     """Let time pass up to a minute."""
     elapsed = minute - baseline.through
+    if elapsed == 0:
+        return
     factor = 0.5 ** (elapsed / parameters.baseline_half_life_minutes)
     baseline.mean *= factor
     baseline.mean_square *= factor

@@ -6,8 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import count
 
-from rensa import RMinHash
-
 from wanglou.models.near_duplicate import (
     JACCARD_THRESHOLD,
     CandidateIndex,
@@ -87,13 +85,15 @@ class DedupeStep:
         self._stance = remembers(texts=4096)(self._find_stance)
         self._indexes = defaultdict[str, CandidateIndex](CandidateIndex)
         """By institution."""
+        self._key_by_text: dict[tuple[str, str], str] = {}
+        """Originals by institution and text: most copies of a post are to the letter."""
         self._key_by_number: dict[int, str] = {}
         self._number_by_key: dict[str, int] = {}
         self._numbers = count()
         state.on_expire = self._forget
         for key, seen in state.items():
             if seen.text is not None:
-                self._remember(key, CandidateIndex.signature(bigrams(seen.text)))
+                self._remember(key, seen.text)
 
     def process(
         self, mention: Mention, *, position: Position, again: bool = False
@@ -125,16 +125,12 @@ class DedupeStep:
         return self._deduped(mention, seen.cluster_id, DedupeKind.UPDATE, rise)
 
     def _first(self, key: str, mention: Mention, position: Position) -> DedupedMention:
-        shingles = bigrams(mention.text)
-        clusters = len(shingles) >= MIN_BIGRAMS
-        original = None
-        if clusters:
-            signature = CandidateIndex.signature(shingles)
-            original = self._find_original(mention, shingles, signature)
-            if original is None:
-                self._remember(key, signature)
-            else:
-                self._keep_alive(original, position)
+        clusters = len(bigrams(mention.text)) >= MIN_BIGRAMS
+        original = self._find_original(mention) if clusters else None
+        if original is not None:
+            self._keep_alive(original, position)
+        elif clusters:
+            self._remember(key, mention.text)
         indexed = clusters and original is None
         seen = Seen(
             original or key,
@@ -146,10 +142,13 @@ class DedupeStep:
         kind = DedupeKind.ORIGINAL if original is None else DedupeKind.DUPLICATE
         return self._deduped(mention, seen.cluster_id, kind, mention.engagement)
 
-    def _find_original(
-        self, mention: Mention, shingles: frozenset[str], signature: RMinHash
-    ) -> str | None:
+    def _find_original(self, mention: Mention) -> str | None:
         """Key of the most similar original of the same institution and the same stance."""
+        same = self._key_by_text.get((mention.institution, mention.text))
+        if same is not None:  # no other is as similar: it would be this one's duplicate
+            return same
+        shingles = bigrams(mention.text)
+        signature = CandidateIndex.signature(shingles)
         best: tuple[float, str] | None = None
         for number in self._indexes[mention.institution].candidates(signature):
             key = self._key_by_number[number]
@@ -187,17 +186,19 @@ class DedupeStep:
             engagement_change=rise,
         )
 
-    def _remember(self, key: str, signature: RMinHash) -> None:
-        number = next(self._numbers)
+    def _remember(self, key: str, text: str) -> None:
+        number, institution = next(self._numbers), _institution(key)
+        self._key_by_text[institution, text] = key
         self._key_by_number[number] = key
         self._number_by_key[key] = number
-        self._indexes[_institution(key)].add(number, signature)
+        self._indexes[institution].add(number, CandidateIndex.signature(bigrams(text)))
 
-    def _forget(self, key: str) -> None:
-        number = self._number_by_key.pop(key, None)
-        if number is not None:
+    def _forget(self, key: str, seen: Seen) -> None:
+        number, institution = self._number_by_key.pop(key, None), _institution(key)
+        if number is not None and seen.text is not None:
+            self._key_by_text.pop((institution, seen.text), None)
             del self._key_by_number[number]
-            self._indexes[_institution(key)].remove(number)
+            self._indexes[institution].remove(number)
 
 
 def _institution(key: str) -> str:

@@ -52,10 +52,13 @@ def heat_gain(
     ``new`` whether the id is seen for the first time. Because logarithms of totals are subtracted,
     ten updates bring what one would have brought.
     """
+    base, changes = parameters.mention if new else 0.0, _counters(change)
+    if not any(changes):
+        return tier_weight * base
     totals = _counters(engagement)
-    before = [max(0, now - up) for now, up in zip(totals, _counters(change), strict=True)]
+    before = [max(0, now - up) for now, up in zip(totals, changes, strict=True)]
     rise = _score(totals, parameters) - _score(before, parameters)
-    return tier_weight * ((parameters.mention if new else 0.0) + max(0.0, rise))
+    return tier_weight * (base + max(0.0, rise))
 
 
 @dataclass(slots=True)

@@ -54,8 +54,8 @@ class KeyedState(Generic[V]):
         """Keys whose tombstone was read, with its position; until ``repair``."""
         self._latest = BEGINNING
         """The latest position of any entry."""
-        self.on_expire: Callable[[str], None] = lambda key: None
-        """Called with each key that expires, so that an index over the values can follow."""
+        self.on_expire: Callable[[str, V], None] = lambda key, value: None
+        """Called with each key that expires and its value, so that an index can follow."""
         self.clock = 0
         """Latest event minute observed on this partition: that of the position it has come to."""
 
@@ -180,6 +180,6 @@ class KeyedState(Generic[V]):
         for hour in sorted(hour for hour in self._keys_by_hour if hour < oldest_kept):
             for key in sorted(self._keys_by_hour.pop(hour)):
                 expired = self._entries.pop(key)
-                self.on_expire(key)
+                self.on_expire(key, expired.value)
                 self._changed.pop(key, None)
                 self._changed[key] = Entry(expired.position, expired.minute, None)

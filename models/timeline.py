@@ -58,10 +58,11 @@ class Timeline:
     def add(self, minute: int, platform: str, emotion: str) -> None:
         """Count a mention of an event ``minute``; one before the oldest slot that fits is lost."""
         number = minute // self.minutes
-        if number not in self.slots:
+        begins = number not in self.slots
+        if begins:
             self.slots[number] = Counts()
         self.slots[number].add(platform, emotion)
-        while max(self.slots) - min(self.slots) >= MAX_SLOTS:
+        while begins and max(self.slots) - min(self.slots) >= MAX_SLOTS:
             if self.minutes < LONGEST_MINUTES:
                 self._double()
             else:

@@ -120,10 +120,10 @@ def test_value_put_too_late_goes_with_the_next_hour() -> None:
 
 def test_expiry_is_reported_to_an_index() -> None:
     state = state_of(a=0, b=1, c=3 * HOUR - 1)
-    gone: list[str] = []
-    state.on_expire = gone.append
+    gone: dict[str, str] = {}
+    state.on_expire = gone.__setitem__
     state.observe(3 * HOUR)
-    assert gone == ["a", "b"]
+    assert gone == {"a": "A", "b": "B"}
 
 
 def test_changes_come_once_in_the_order_of_their_last_position() -> None:
