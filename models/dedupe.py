@@ -145,7 +145,8 @@ class DedupeStep:
     def _find_original(self, mention: Mention) -> str | None:
         """Key of the most similar original of the same institution and the same stance."""
         same = self._key_by_text.get((mention.institution, mention.text))
-        if same is not None:  # no other is as similar: it would be this one's duplicate
+        if same is not None and self._state.get(same) is not None:
+            # no other is as similar: it would be this one's duplicate
             return same
         shingles = bigrams(mention.text)
         signature = CandidateIndex.signature(shingles)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.models.builders import minute_at, parameters, scored
-from wanglou.models.assessment import assess, combine, may_reach, settle, situation
+from wanglou.models.assessment import MARGIN, assess, combine, may_reach, settle, situation
 from wanglou.models.burst import Baseline
 from wanglou.models.event import Bucket, EventState, add_mention
 from wanglou.models.heat import DecayingSum
@@ -165,7 +165,7 @@ def test_assessing_a_minute_again_gives_the_same() -> None:
 def test_risk_out_of_reach_is_seen_before_all_terms_are_worked_out() -> None:
     # negativity .5; severity .5 · .55, reach at most .3, source .2 · .8: at most 36.75
     assert may_reach(36.75, event(), NOW, MIXED, FORMULA)
-    assert not may_reach(36.76, event(), NOW, MIXED, FORMULA)
+    assert not may_reach(36.75 + 2 * MARGIN, event(), NOW, MIXED, FORMULA)
 
 
 def test_terms_from_json_give_the_same_risk() -> None:

@@ -215,8 +215,8 @@ def test_lines_come_in_the_order_of_their_clock_then_raw_partition() -> None:
     backtest = Backtest(rules(), NoModel(), AUTHOR_KEY, lambda key: partitions.get(key, 2))
     ordered = list(backtest._in_order(iter(stream)))
     assert [(one.index, one.position.partition, one.position.offset) for one in ordered] == [
-        (1, 0, 0),
+        (1, 0, 1),
         (0, 1, 0),
-        (2, 2, 0),
+        (2, 2, 2),
     ]
     assert {one.position.time for one in ordered} == {int(at(5).timestamp() * 1000)}
