@@ -5,7 +5,7 @@
 # make strimzi writes deploy/kubernetes/strimzi from topics and access
 # make install only the virtual environment
 # make report  the goals on a held-out scenario (ten minutes)    make tune    thresholds from others
-# make learn    what tuning from reviewed cases makes of rules that are wrong (ten minutes)
+# make learn    what tuning from reviewed cases makes of rules that are wrong (half an hour)
 # make effects  how right the evaluation of measures is (some minutes)
 # On a real Apache Kafka (WANGLOU_KAFKA_HOME, WANGLOU_KAFKA_BOOTSTRAP or ../shared/kafka):
 # make test-kafka  one run of each fault    make recovery  seconds after SIGKILL, with much state
