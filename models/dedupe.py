@@ -178,14 +178,14 @@ class DedupeStep:
     ) -> DedupedMention:
         original = self._state.get(cluster_id)
         differs = original is not None and original.text not in (None, mention.text)
-        return DedupedMention.trusted(
-            **vars(mention),
-            cluster_id=cluster_id,
-            dedupe=kind,
-            original_text=original.text if original and differs else None,
-            original_context=original.context if original and differs else None,
-            engagement_change=rise,
-        )
+        added = {
+            "cluster_id": cluster_id,
+            "dedupe": kind,
+            "original_text": original.text if original and differs else None,
+            "original_context": original.context if original and differs else None,
+            "engagement_change": rise,
+        }
+        return DedupedMention.extending(mention, added)
 
     def _remember(self, key: str, text: str) -> None:
         number, institution = next(self._numbers), _institution(key)

@@ -15,7 +15,7 @@ from wanglou.schemas.mention import DedupedMention, Emotion, Polarity, ScoredMen
 
 L = TypeVar("L", bound=StrEnum)
 
-MOST_KNOWN = 4096
+MOST_KNOWN = 8192
 """Scores that are remembered: a storm, or a day's talk, says the same few hundred texts again."""
 
 LEAST_SHOWN = 0.01
@@ -77,7 +77,7 @@ class ScoringStep:
         scored = []
         for mention, passage, opinion in zip(mentions, passages, opinions, strict=True):
             scores = self._scores(passage, scored_context(mention), opinion)
-            scored.append(ScoredMention.trusted(**vars(mention), **scores))
+            scored.append(ScoredMention.extending(mention, scores))
         return scored
 
     def _passage(self, mention: DedupedMention) -> Passage:
@@ -89,7 +89,7 @@ class ScoringStep:
         before, scores = self._known.get(key, (None, {}))
         if before != opinion:
             if len(self._known) == MOST_KNOWN:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             scores = self._score(passage.text, context, opinion)
             self._known[key] = opinion, scores
         return scores

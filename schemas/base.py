@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import Annotated, Any, Self
@@ -43,6 +44,15 @@ class Contract(BaseModel):
 
         It is ``model_construct`` without defaults and aliases, which take most of its time.
         """
+        return cls._of(values)
+
+    @classmethod
+    def extending(cls, other: Contract, values: Mapping[str, Any]) -> Self:
+        """The same for a contract that says what another does, and then ``values``."""
+        return cls._of({**vars(other), **values})
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
         made = cls.__new__(cls)
         object.__setattr__(made, "__dict__", values)
         object.__setattr__(made, "__pydantic_fields_set__", _fields(cls))
