@@ -596,13 +596,25 @@ def test_every_alert_and_event_is_a_valid_message(mentions: list[ScoredMention])
 
 
 @given(scored_mentions)
+@example(
+    # forgotten after a day without a mention
+    [
+        scored(minute, id=f"{number}", institution="yunting")
+        for number, minute in enumerate((0, 0, 1500, 1490))
+    ]
+)
 def test_life_of_an_event_is_in_order(mentions: list[ScoredMention]) -> None:
     partition = Partition()
     alerts = [*partition.take(*mentions).alerts, *partition.tick(AFTER_ALL).alerts]
     assert len({alert.id for alert in alerts}) == len(alerts)
     for key in {alert.event_id for alert in alerts}:
         life = [alert for alert in alerts if alert.event_id == key]
-        assert [alert.sequence for alert in life] == list(range(1, len(life) + 1))
+        assert life[0].sequence == 1
+        for earlier, later in itertools.pairwise(life):
+            following = earlier.sequence + 1
+            if later.sequence != following:  # it was forgotten in between, and began anew
+                assert (earlier.kind, later.sequence) == (AlertKind.RESOLVED, 1)
+                assert (later.decided_at - earlier.decided_at).total_seconds() >= 12 * 3600
         levels = [None, *(alert.level for alert in life)]
         assert [alert.previous_level for alert in life] == levels[:-1]
         assert life[-1].kind is AlertKind.RESOLVED  # after so long a silence
