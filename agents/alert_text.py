@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.console import Console
+from rich.text import Text
 
 from wanglou.models.page import clock
 from wanglou.schemas.playbook import RegulatorReport
@@ -24,6 +25,11 @@ INDENT = " " * 13
 def colour(level: Level | None) -> str:
     """The style of a level; green when there is none any more."""
     return "green" if level is None else COLOURS[level]
+
+
+def level_text(level: Level | None) -> Text:
+    """A level's label in its colour, for tables."""
+    return Text(level.label if level else "none", colour(level))
 
 
 def first_steps(alert: Alert) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.alert_text import colour
+from wanglou.agents.alert_text import level_text
 from wanglou.models.page import clock
 from wanglou.models.tuning.comparison import Comparison, Row
 from wanglou.models.tuning.proposal import Proposal
@@ -49,7 +49,7 @@ def cases(comparison: Comparison, is_changed: bool) -> Table:
             f"{one.event_id} #{one.life}",
             clock(one.start),
             one.verdict.chinese,
-            _level(one.expected),
+            level_text(one.expected),
             *map(_outcome, found),
             _off(row),
         )
@@ -61,7 +61,7 @@ def unreviewed(comparison: Comparison) -> Table:
     table = Table("未复盘 rises that nobody reviewed", "in force", "changed")
     for level in Level:
         before, after = comparison.unreviewed_in_force, comparison.unreviewed_changed
-        table.add_row(_level(level), str(before[level]), str(after[level]))
+        table.add_row(level_text(level), str(before[level]), str(after[level]))
     return table
 
 
@@ -105,13 +105,9 @@ def _case_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _level(level: Level | None) -> Text:
-    return Text(level.label if level else "none", colour(level))
-
-
 def _outcome(found: Outcome) -> Text:
     minutes = "" if found.minutes is None else f"  {found.minutes:.0f} min"
-    return Text.assemble(_level(found.highest), minutes)
+    return Text.assemble(level_text(found.highest), minutes)
 
 
 def _off(row: Row) -> Text:

@@ -9,11 +9,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from wanglou.agents.alert_text import colour
+from wanglou.agents.alert_text import level_text
 from wanglou.models.page import clock
 from wanglou.models.rules import Rules
 from wanglou.models.verdict import Case, Verdict
-from wanglou.schemas.risk import Level
 
 
 def summary(verdicts: Sequence[Verdict]) -> Table:
@@ -57,7 +56,7 @@ def cases(verdicts: Sequence[Verdict], rules: Rules) -> Table:
             case_name(same[0], rules),
             clock(incident.start),
             incident.kind,
-            _level(incident.expected),
+            level_text(incident.expected),
             *[_outcome(case) for case in same],
         )
     return table
@@ -110,10 +109,6 @@ def _minutes(minutes: float | None) -> str:
     return "never" if minutes is None or isinf(minutes) else f"{minutes:.0f}"
 
 
-def _level(level: Level | None) -> Text:
-    return Text(level.label if level else "none", colour(level))
-
-
 def _outcome(case: Case) -> Text:
     times = [
         f"{name} {_minutes(minutes)}"
@@ -123,4 +118,4 @@ def _outcome(case: Case) -> Text:
         )
         if minutes is not None
     ]
-    return Text.assemble(_level(case.highest), "  ", Text(", ".join(times) or "missed"))
+    return Text.assemble(level_text(case.highest), "  ", Text(", ".join(times) or "missed"))

@@ -72,9 +72,8 @@ def may_reach(
     Most events are nowhere near a level most of the time, and this is seen from one cheap term, or
     from three.
     """
-    recent = _window(event, minute, parameters.negative.window_minutes)
-    negative = fsum(bucket.negative for bucket in recent)
-    share = negative_share(negative, _mentions(recent), parameters.negative)
+    negative, mentions = _negative(event, minute, parameters)
+    share = negative_share(negative, mentions, parameters.negative)
     likelihood = negative_score(share, parameters.negative)
     if 100 * likelihood < risk - MARGIN:  # the impact is at most 1
         return False
@@ -96,13 +95,15 @@ def _mentions(buckets: Iterable[Bucket]) -> int:
     return sum(bucket.mentions for bucket in buckets)
 
 
-def _negativity(event: EventState, minute: int, parameters: RiskParameters) -> Term:
+def _negative(event: EventState, minute: int, parameters: RiskParameters) -> tuple[float, int]:
+    """The sum of the negativities of the window's mentions, and how many these are."""
     recent = _window(event, minute, parameters.negative.window_minutes)
-    return negative_share_term(
-        parameters,
-        negative=fsum(bucket.negative for bucket in recent),
-        mentions=_mentions(recent),
-    )
+    return fsum(bucket.negative for bucket in recent), _mentions(recent)
+
+
+def _negativity(event: EventState, minute: int, parameters: RiskParameters) -> Term:
+    negative, mentions = _negative(event, minute, parameters)
+    return negative_share_term(parameters, negative=negative, mentions=mentions)
 
 
 def _activity(event: EventState, minute: int, parameters: RiskParameters) -> list[Term]:

@@ -12,11 +12,12 @@ from typing import Any
 from wanglou.agents.archive.entries import CONFIGURATION_CHAIN, Entry, Kind
 from wanglou.agents.archive.store import Archive
 from wanglou.models.response.case_file import Refused
+from wanglou.models.rules import Rules
 
 
-def note_in_force(archive: Archive, version: str, content: Mapping[str, Any]) -> None:
-    """Record a version that is in force, with all that it says, once."""
-    _record(archive, version, content)
+def note_in_force(archive: Archive, rules: Rules) -> None:
+    """Record the rules that are in force with all that they say, once for each version."""
+    _record(archive, rules.version, rules.content())
 
 
 def record_proposal(archive: Archive, version: str, by: str, proposed: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from aiokafka import ConsumerRecord
 from aiokafka import TopicPartition as Place
 from pydantic import ValidationError
 
-from wanglou.agents.archive.configuration import note_in_force
 from wanglou.agents.archive.effects import SERIES_KINDS, evaluations, series_of
 from wanglou.agents.archive.entries import Entry, Kind
 from wanglou.agents.archive.metrics import ArchiveMetrics
@@ -29,7 +28,6 @@ from wanglou.agents.record import order_in
 from wanglou.agents.rejecting import rejection
 from wanglou.models.response.case_file import CaseFile, Refused, after_alert, after_response
 from wanglou.models.response.responsibilities import Responsibilities
-from wanglou.models.rules import Rules
 from wanglou.schemas.cloudevents import cloudevents_headers
 from wanglou.schemas.control import ORDER_HEADER
 from wanglou.schemas.dead_letter import Reason
@@ -140,10 +138,6 @@ class Scribe:
             desk.save(case)
         self._count(desk)
         return case
-
-    def note_rules(self, rules: Rules) -> None:
-        """Record the rules in force with all that they say, once for each version."""
-        note_in_force(self._archive, rules.version, rules.content())
 
     def _count(self, desk: _Desk) -> None:
         self._metrics.refusals.inc(len(desk.letters))

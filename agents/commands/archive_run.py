@@ -11,6 +11,7 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from wanglou.agents import topic_admin
+from wanglou.agents.archive.configuration import note_in_force
 from wanglou.agents.archive.metrics import ArchiveMetrics
 from wanglou.agents.archive.opening import open_archive
 from wanglou.agents.archive.process import READS, Archiver
@@ -61,7 +62,7 @@ async def _run(settings: Settings) -> None:
         counts[ALERTS.name],
         lambda: datetime.now(UTC),
     )
-    await asyncio.to_thread(scribe.note_rules, settings.load_rules())
+    await asyncio.to_thread(note_in_force, archive, settings.load_rules())
     archiver = Archiver(settings.broker, archive, scribe, metrics)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -58,9 +58,13 @@ class _Work:
     proposed: Rules | None
     proposal: Proposal
     comparison: Comparison
-    changes: tuning_tables.Changes
     studied: Studied
     repeated: tuple[int, int]
+
+    @property
+    def changes(self) -> tuning_tables.Changes:
+        """What is to be changed, by its place in risk.yaml."""
+        return {} if self.proposed is None else changes(self.rules.risk, self.proposed.risk)
 
 
 @tune.command("propose")
@@ -133,20 +137,17 @@ def _worked(stream: Stream, cases: list[CaseFile], since: datetime | None, rules
     proposal = propose(Study(reviewed, studied.courses, base))
     repeated = recorded_again(cases, studied.alerts, rules.version)
     recorded = {case.id: [(one.at, one.level) for one in case.alerts] for case in cases}
-    if proposal.setting is None:
-        comparison = compare(reviewed, recorded, studied.alerts, studied.alerts)
-        return _Work(rules, None, proposal, comparison, {}, studied, repeated)
-    proposed = replace(rules, risk=proposal.setting.applied(rules.risk))
-    with progress_bar("changed") as bar:
-        task = bar.add_task("", total=len(stream.events))
-        alerts = back_test(stream, proposed, lambda: bar.advance(task))
+    proposed, alerts = None, studied.alerts
+    if proposal.setting is not None:
+        proposed = replace(rules, risk=proposal.setting.applied(rules.risk))
+        with progress_bar("changed") as bar:
+            task = bar.add_task("", total=len(stream.events))
+            alerts = back_test(stream, proposed, lambda: bar.advance(task))
     comparison = compare(reviewed, recorded, studied.alerts, alerts)
-    found = changes(rules.risk, proposed.risk)
-    if not comparison.is_better:
+    if proposed is not None and not comparison.is_better:
         why = "a back-test of the change is no better than the rules in force"
-        proposal = replace(proposal, why=why)
-        return _Work(rules, None, proposal, comparison, {}, studied, repeated)
-    return _Work(rules, proposed, proposal, comparison, found, studied, repeated)
+        proposed, proposal = None, replace(proposal, why=why)
+    return _Work(rules, proposed, proposal, comparison, studied, repeated)
 
 
 def _show(work: _Work) -> None:

@@ -101,7 +101,7 @@ def propose(study: Study) -> Proposal:
     return Proposal(setting, f"{chosen.name} changed", trials)
 
 
-def _trial(name: str, before: Values, after: np.ndarray) -> Trial:
+def _trial(name: str, before: Values, after: Values) -> Trial:
     gains = before - after
     error = float(np.std(gains, ddof=1) * np.sqrt(len(gains)))
     return Trial(name, float(before.sum()), float(after.sum()), error)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wanglou.models.levels import LEVELS
 from wanglou.models.tuning.course import Course, Values
 from wanglou.models.tuning.reviewed import Outcome, Reviewed, delay, levels_off
-from wanglou.models.tuning.setting import MOST_OF_A_LEVEL, Setting, price
+from wanglou.models.tuning.setting import MOST_OF_A_LEVEL, Setting, price_of_enter
 from wanglou.models.verdict import GRACE
 from wanglou.schemas.base import minute_of
 from wanglou.schemas.response import ReviewVerdict
@@ -61,7 +61,6 @@ class Study:
         self._cases = [_case(one, courses.get(one.event_id), begins) for one in reviewed]
         events = np.repeat(np.arange(len(kept)), [len(one.minutes) for one in kept])
         self._strays = _strays(self._minutes, events, self._cases)
-        self.in_force = [Outcome()] * len(self.reviewed)
         now = self.view(base)
         self.in_force = [now.outcome(index, base.enters) for index in range(len(self.reviewed))]
 
@@ -126,8 +125,8 @@ class View:
         for level in LEVELS:
             cuts = self._cuts(level, indexes, enters[-1] + LEAST_GAP if enters else 0.0)
             costs = self._costs(level, cuts, indexes, strays[level])
-            steps = np.abs(np.log(cuts / base.enters[level - 1])) / np.log(MOST_OF_A_LEVEL)
-            best = int(np.argmin(costs + [price(step) for step in steps]))
+            before = base.enters[level - 1]
+            best = int(np.argmin(costs + [price_of_enter(before, cut) for cut in cuts]))
             enters.append(float(cuts[best]))
             cost += float(costs[best])
         found = replace(self._setting, enters=tuple(enters))

@@ -24,7 +24,6 @@ MOST_OF_A_WEIGHT = 0.1
 MOST_OF_A_LEVEL = 1.25
 """By this factor where a level is entered moves at most in one step, up or down."""
 
-
 LEAST_STEP = 1e-6
 """A smaller one is rounding."""
 
@@ -40,6 +39,16 @@ def price(step: float) -> float:
     (0.0, 0.125)
     """
     return PRICE_OF_A_CHANGE + PRICE_OF_A_WHOLE_STEP * step if step > LEAST_STEP else 0.0
+
+
+def price_of_weight(before: float, after: float) -> float:
+    """What changing a weight costs, in levels."""
+    return price(abs(after - before) / MOST_OF_A_WEIGHT)
+
+
+def price_of_enter(before: float, after: float) -> float:
+    """What changing where a level is entered costs, in levels."""
+    return price(abs(log(after / before)) / log(MOST_OF_A_LEVEL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,8 @@ class Setting:
     def price(self, other: Setting) -> float:
         """What going from one to the other costs, in levels: a change must be worth it."""
         mine, others = (*self.activity, *self.impact), (*other.activity, *other.impact)
-        weights = zip(mine, others, strict=True)
-        enters = zip(self.enters, other.enters, strict=True)
-        return sum(
-            [price(abs(one - two) / MOST_OF_A_WEIGHT) for one, two in weights]
-            + [price(abs(log(one / two)) / log(MOST_OF_A_LEVEL)) for one, two in enters]
-        )
+        weights = map(price_of_weight, mine, others)
+        return sum(weights) + sum(map(price_of_enter, self.enters, other.enters))
 
     def risk(self, scores: Values) -> Values:
         """Risk, 0 to 100, of scores (minutes, terms) in the order of `TERMS`.

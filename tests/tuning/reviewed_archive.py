@@ -15,6 +15,7 @@ from aiokafka import TopicPartition as Place
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
+from wanglou.agents.archive.configuration import note_in_force
 from wanglou.agents.archive.database import new_engine
 from wanglou.agents.archive.metrics import ArchiveMetrics
 from wanglou.agents.archive.migration import upgrade
@@ -110,7 +111,7 @@ def archived(one: Told, file: Path) -> Archive:
         partitions=1,
         now=lambda: one.alerts[-1].decided_at + timedelta(days=30),
     )
-    scribe.note_rules(one.rules)
+    note_in_force(archive, one.rules)
     records = itertools.chain(_mentions(one), _life(one))
     offsets = {ALERTS.name: 0, RESPONSES.name: 0, SCORED.name: 0}
     while batch := list(itertools.islice(records, BATCH)):
