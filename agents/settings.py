@@ -223,7 +223,7 @@ class ModelSettings(_Section):
     path: Path = Field(WEIGHTS, description="Folder with a transformers configuration and weights.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="auto is bfloat16 on a CPU with instructions for it, else float32; "
+        description="auto is bfloat16 on a CPU with AMX (or Arm's BF16), else float32; "
         "probabilities differ by up to .01, so name one where the workers' CPUs differ.",
     )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(

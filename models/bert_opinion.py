@@ -46,7 +46,7 @@ DECIMALS = 4
 """Digits of a probability."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
-"""``auto`` is bfloat16 on a CPU that has instructions for it, else float32."""
+"""``auto`` is bfloat16 on a CPU that is faster in it, else float32."""
 
 
 class BertOpinion:
