@@ -19,8 +19,8 @@ from wanglou.models.network import (
     INSTITUTION_NEGATIVE,
     POLARITY,
     VIEWPOINT,
-    load_network,
 )
+from wanglou.models.ngrams import load_model
 from wanglou.models.opinion import ModelError, Opinion, Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, Pieces, stack, window_start
 from wanglou.models.precision import computes_bfloat16
@@ -50,7 +50,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class BertOpinion:
-    """An `OpinionNetwork` loaded from a folder, with a temperature for each head.
+    """A `WideAndDeep` loaded from a folder, with a temperature for each head.
 
     ``folder`` holds what ``wanglou train`` leaves at its end: a ``transformers`` configuration,
     weights and tokenizer. Raises ``ModelError`` when something is missing or the heads are others.
@@ -74,7 +74,7 @@ class BertOpinion:
         self._seek = long_texts == "name"
         self._pieces: int = config["pieces"]
         self._temperatures: dict[str, float] = config["temperatures"]
-        self._network = load_network(folder, _dtype(precision))
+        self._model = load_model(folder, _dtype(precision))
         self._cache: OrderedDict[Passage, Opinion] = OrderedDict()
 
     def read(self, passages: Sequence[Passage]) -> list[Opinion]:
@@ -123,7 +123,7 @@ class BertOpinion:
         parts × width."""
         with torch.inference_mode():
             inputs = stack(parts, length, rows_of(length))
-            answers = self._network(**inputs, viewpoints=True)
+            answers = self._model(**inputs, viewpoints=True)
         answers = {name: values[: len(parts)].float() for name, values in answers.items()}
         return answers | {
             head: (answers[head] / self._temperatures[head]).softmax(dim=1) for head in HEADS
@@ -164,7 +164,7 @@ def _opinion(answers: dict[str, Tensor], named: bool) -> Opinion:
 
 
 def _check_folder(folder: Path) -> dict[str, Any]:
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+    for name in ("config.json", "model.safetensors", "ngrams.safetensors", "tokenizer.json"):
         if not (folder / name).is_file():
             raise ModelError(f"model folder {folder} has no {name}")
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ import torch
 BFLOAT16_FEATURES = ("amx_bf16", "bf16")
 """What CPUs (x86-64, then Arm) call the instructions that make it faster, as PyTorch tells.
 
-AVX-512 has some too (``avx512_bf16``), but on an Intel CPU without AMX, or in a virtual machine that
-hides it, they take 1.7 times as long as float32 (`make bench`).
+AVX-512 has some too (``avx512_bf16``), but on an Intel CPU whose AMX the virtual machine hides,
+they take 1.7 times as long as float32 (`make bench`).
 """
 
 

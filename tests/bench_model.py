@@ -21,7 +21,7 @@ from transformers import BertForSequenceClassification
 
 from wanglou.agents.settings import WEIGHTS
 from wanglou.models.bert_opinion import rows_of
-from wanglou.models.network import OpinionNetwork, load_network
+from wanglou.models.ngrams import WideAndDeep, load_model
 from wanglou.models.pieces import SPECIAL, Pieces, stack
 
 SECONDS = 10.0
@@ -48,13 +48,13 @@ def inputs(pieces: int, rows: int) -> dict[str, torch.Tensor]:
 
 
 @torch.inference_mode()
-def forward(network: nn.Module, batch: dict[str, torch.Tensor]) -> object:
-    return network(**batch)
+def forward(model: nn.Module, batch: dict[str, torch.Tensor]) -> object:
+    return model(**batch)
 
 
-def quantised(network: OpinionNetwork) -> nn.Module:
-    """The network with linear layers in int8, activations measured as they come."""
-    result: nn.Module = torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, torch.qint8)
+def quantised(model: WideAndDeep) -> nn.Module:
+    """The model with linear layers in int8, activations measured as they come."""
+    result: nn.Module = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, torch.qint8)
     return result
 
 
@@ -64,8 +64,8 @@ def main() -> None:
     parser.add_argument("--pieces", type=int, default=32)
     chosen = parser.parse_args()
     cores = os.cpu_count() or 1
-    network = load_network(chosen.weights, torch.float32)
-    peer = BertForSequenceClassification(network.config).eval()
+    model = load_model(chosen.weights, torch.float32)
+    peer = BertForSequenceClassification(model.deep.config).eval()
     batch = inputs(chosen.pieces, PEER_ROWS)
     torch.set_num_threads(cores)
     base = rate(lambda: forward(peer, batch), PEER_ROWS, 1)
@@ -74,12 +74,12 @@ def main() -> None:
     table.add_row("peer: plain BERT, polarity only, float32", f"{base:.0f}", "1.00")
     rows = rows_of(chosen.pieces)
     batch = inputs(chosen.pieces, rows)
-    for name, model in (
-        ("Wanglou, four heads, float32", network),
-        ("Wanglou, four heads, int8", quantised(network)),
-        ("Wanglou, four heads, bfloat16", load_network(chosen.weights, torch.bfloat16)),
+    for name, variant in (
+        ("Wanglou, four heads, float32", model),
+        ("Wanglou, four heads, int8", quantised(model)),
+        ("Wanglou, four heads, bfloat16", load_model(chosen.weights, torch.bfloat16)),
     ):
-        speed = rate(lambda model=model: forward(model, batch), rows, cores)
+        speed = rate(lambda variant=variant: forward(variant, batch), rows, cores)
         table.add_row(name, f"{speed:.0f}", f"{speed / base:.2f}")
     Console().print(table)
 

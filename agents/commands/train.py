@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from wanglou.agents.commands.shared import EXISTING_FILE, console
+from wanglou.models.opinion import ModelError
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -62,6 +64,8 @@ def train(
     Stops and goes on as you like: Ctrl-C, then the same command again. The held-out figures come
     after each epoch.
     """
+    if find_spec("sklearn") is None:
+        raise ModelError("scikit-learn is missing: pip install 'wanglou[train]'")
     # torch and transformers take seconds to import
     import torch  # noqa: PLC0415
 

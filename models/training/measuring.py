@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import torch
 from rich.table import Table
+from torch import nn
 
 from wanglou.models.evaluation import accuracy, confusion_matrix, macro_f1
-from wanglou.models.network import HEADS, OpinionNetwork
+from wanglou.models.network import HEADS
 from wanglou.models.pieces import PieceEncoder
 from wanglou.models.training.drawing import Drawer, Item
 from wanglou.models.training.example import Example
@@ -39,7 +40,7 @@ class HeldOut:
         self.items: list[Item] = [item for item in variants if item.labels]
         self._device, self._threads = device, threads
 
-    def figures(self, network: OpinionNetwork) -> dict[tuple[str, str], tuple[int, float, float]]:
+    def figures(self, network: nn.Module) -> dict[tuple[str, str], tuple[int, float, float]]:
         """By head and source: texts, macro-F1, accuracy."""
         predicted = {
             head: rows.argmax(dim=1).tolist()
@@ -66,7 +67,7 @@ class HeldOut:
             )
         return figures
 
-    def table(self, network: OpinionNetwork, title: str) -> Table:
+    def table(self, network: nn.Module, title: str) -> Table:
         """The figures as a table, a row a head and source."""
         table = Table("head", "source", "texts", "macro-F1", "accuracy", title=title)
         for (head, source), (texts, f1, right) in self.figures(network).items():

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from wanglou.models.network import HEADS, OpinionNetwork
+from wanglou.models.network import HEADS
 from wanglou.models.pieces import stack
 from wanglou.models.precision import fast_autocast
 from wanglou.models.training.drawing import Item, padded_length
@@ -17,7 +17,7 @@ BATCH = 32
 
 
 def predict(
-    network: OpinionNetwork,
+    network: nn.Module,
     items: Sequence[Item],
     device: torch.device,
     threads: int,

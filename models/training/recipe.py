@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from wanglou.models.network import HEADS
 from wanglou.models.opinion import ModelError
 from wanglou.models.training.corpora import READERS
 from wanglou.schemas.problems import describe
@@ -63,6 +64,21 @@ class Distillation(_Part):
     temperature: Annotated[float, Field(ge=1, le=10)] = 2.0
 
 
+def _known_head(name: str) -> str:
+    if name not in HEADS:
+        raise ValueError(f"is none of {', '.join(HEADS)}")
+    return name
+
+
+class Ngrams(_Part):
+    """The n-gram term, fitted by itself and added to what the last stage's network says."""
+
+    heads: Annotated[tuple[Annotated[str, AfterValidator(_known_head)], ...], Field(min_length=1)]
+    weight: Annotated[float, Field(gt=0, le=2)] = Field(
+        description="Factor on its logits; 1 would multiply the two models' probabilities."
+    )
+
+
 class Stage(_Part):
     """One training run."""
 
@@ -108,6 +124,7 @@ class Recipe(_Part):
     corpora: Annotated[tuple[Corpus, ...], Field(min_length=1)]
     unseen: tuple[Unseen, ...] = ()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    ngrams: Ngrams
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

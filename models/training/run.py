@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from wanglou.models.network import HEADS, OpinionNetwork, load_network
+from wanglou.models.ngrams import load_model, save_ngrams
 from wanglou.models.pieces import PieceEncoder
 from wanglou.models.training.build import from_encoder, from_network
 from wanglou.models.training.calibration import temperatures
@@ -27,6 +28,7 @@ from wanglou.models.training.example import CorpusError, Example
 from wanglou.models.training.labelled import write_labelled
 from wanglou.models.training.loop import Machine, StageRun
 from wanglou.models.training.measuring import HeldOut
+from wanglou.models.training.ngram_fit import fit_ngrams
 from wanglou.models.training.predicting import predict
 from wanglou.models.training.preparation import Prepared, prepare, split
 from wanglou.models.training.recipe import (
@@ -154,19 +156,31 @@ class _Trainer:
         (folder / CHECKPOINT).unlink(missing_ok=True)
 
     def finish(self, stage: Stage) -> None:
-        """Calibrate a stage's network and write it where it is used from, with its tokenizer."""
-        network = load_network(self._places.work / stage.name, torch.float32)
-        network.to(self._machine.device)  # type: ignore[arg-type]
-        items = self._held_out.items
-        logits = predict(network, items, self._machine.device, self._machine.replicas)
-        fitted = temperatures(logits, items)
+        """Add the n-gram term to a stage's network, calibrate, and write both for use.
+
+        With them go the tokenizer and the manifest.
+        """
         out = self._places.out
+        network = load_network(self._places.work / stage.name, torch.float32)
+        save_network(out, network, self._recipe.pieces)
+        save_ngrams(out, self._ngrams(network.config.vocab_size))
+        model = load_model(out, torch.float32).to(self._machine.device)
+        items = self._held_out.items
+        logits = predict(model, items, self._machine.device, self._machine.replicas)
+        fitted = temperatures(logits, items)
         save_network(out, network, self._recipe.pieces, temperatures=fitted)
         for name in TOKENIZER:
             shutil.copy(self._places.encoder / name, out / name)
         shutil.copy(self._places.work / MANIFEST, out / MANIFEST)
-        self._console.print(self._held_out.table(network, f"{out}"))
+        self._console.print(self._held_out.table(model, f"{out}"))
         self._console.print(f"temperatures: {fitted}")
+
+    def _ngrams(self, pieces: int) -> dict[str, torch.Tensor]:
+        items = list(self._drawer.variants())
+        return {
+            head: self._recipe.ngrams.weight * fit_ngrams(items, head, self._weights, pieces)
+            for head in self._recipe.ngrams.heads
+        }
 
     def _start(self, stage: Stage) -> OpinionNetwork:
         if stage.start == ENCODER:

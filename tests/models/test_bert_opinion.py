@@ -62,7 +62,7 @@ def watched(model: BertOpinion) -> list[tuple[int, int, int]]:
         ids = given["input_ids"]
         shapes.append((int((ids[:, 0] == BEGIN).sum()), *ids.shape))
 
-    model._network.register_forward_hook(see, with_kwargs=True)
+    model._model.register_forward_hook(see, with_kwargs=True)
     return shapes
 
 
@@ -346,7 +346,9 @@ def change(folder: Path, **fields: object) -> None:
     file.write_text(json.dumps(left), encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "ngrams.safetensors", "tokenizer.json"]
+)
 def test_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ModelError, match=re.escape(f"has no {name}")):

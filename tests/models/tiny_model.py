@@ -15,6 +15,7 @@ from transformers import BertConfig
 
 from wanglou.models.network import EMOTION, EVENT_TYPE, HEADS, INSTITUTION_NEGATIVE, POLARITY
 from wanglou.models.network import OpinionNetwork as Network
+from wanglou.models.ngrams import PAIRS, save_ngrams
 from wanglou.models.training.checkpoint import save_network
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
@@ -82,4 +83,13 @@ def save_model(
                 head.weight.zero_()
                 head.bias.copy_(torch.tensor([log(share) for share in SAID[name]]))
     save_network(folder, network, pieces, temperatures=dict(temperatures))
+    size = 0.0 if constant else 0.4
+    vocabulary = len(SPECIAL) + len(KNOWN)
+    save_ngrams(
+        folder,
+        {
+            head: size * torch.randn(vocabulary + PAIRS, len(HEADS[head]))
+            for head in (POLARITY, EMOTION)
+        },
+    )
     return save_tokenizer(folder)

@@ -59,6 +59,7 @@ RECIPE: dict[str, Any] = {
     "unmark": 0.5,
     "corpora": CORPORA,
     "stages": [TEACHER, STUDENT],
+    "ngrams": {"heads": ["polarity", "emotion"], "weight": 0.5},
 }
 
 

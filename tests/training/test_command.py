@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_folders_of_its_own_where_none_are_given(shared_data: Path, encoder_fold
     assert result.exit_code == ExitCode.DONE, result.output
     assert Path(".wanglou/model/model.safetensors").is_file()
     assert Path(".wanglou/training/manifest.json").is_file()
+
+
+def test_what_training_needs_is_asked_for_before_hours_of_it(
+    shared_data: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)  # as if it were not there
+    result = train(shared_data, encoder_folder)
+    assert result.exit_code == ExitCode.SETTINGS
+    assert result.stderr == "wanglou: scikit-learn is missing: pip install 'wanglou[train]'\n"
+    assert not Path(".wanglou").exists()
 
 
 def test_missing_file_of_the_encoder(shared_data: Path, encoder_folder: Path) -> None:

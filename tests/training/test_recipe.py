@@ -56,6 +56,11 @@ SECOND = STUDENT | {"start": ENCODER}
         ),
         ({"corpora": [CORPORA[0] | {"rows": 0}]}, "corpora[0].rows: Input should be greater"),
         ({"corpora": [{"format": "own"}]}, "corpora[0].train: Field required"),
+        (
+            {"ngrams": {"heads": ["polarity", "mood"], "weight": 1}},
+            "ngrams.heads[1]: is none of polarity, emotion, ",
+        ),
+        ({"ngrams": {"heads": ["polarity"], "weight": 0}}, "ngrams.weight: Input should be gr"),
         ({"unseen": [{"file": "a", "format": "x"}]}, "unseen[0].format: is none of sentiment"),
         ({"unmark": 1.5}, "unmark: Input should be less than or equal to 1 (got 1.5)"),
         ({"piece": 128}, "piece: Extra inputs are not permitted"),
@@ -98,7 +103,9 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_every_field_without_default_is_required() -> None:
-    assert {*RECIPE} == {"seed", "pieces", "mark_at_random", "unmark", "corpora", "stages"}
+    assert {*RECIPE} == {
+        *("seed", "pieces", "mark_at_random", "unmark", "corpora", "stages", "ngrams")
+    }
     for field in RECIPE:
         with pytest.raises(ValueError, match=f"{field}\n  Field required"):
             recipe().model_validate({key: value for key, value in RECIPE.items() if key != field})

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.training.builders import (
@@ -24,10 +25,19 @@ from tests.training.builders import (
     TEACHER,
     recipe,
     silent,
+    vocabulary,
     write_lines,
 )
 from wanglou.models.bert_opinion import BertOpinion
-from wanglou.models.network import EVENT_TYPE, HEADS, INSTITUTION_NEGATIVE, OpinionNetwork
+from wanglou.models.network import (
+    EMOTION,
+    EVENT_TYPE,
+    HEADS,
+    INSTITUTION_NEGATIVE,
+    POLARITY,
+    OpinionNetwork,
+)
+from wanglou.models.ngrams import NGRAMS
 from wanglou.models.opinion import Passage
 from wanglou.models.training import loop, run
 from wanglou.models.training.checkpoint import load_soft_labels
@@ -38,7 +48,10 @@ from wanglou.models.training.recipe import RecipeError
 from wanglou.models.training.run import Places, train
 
 MACHINE = Machine(torch.device("cpu"), 2)
-WRITTEN = ("config.json", "model.safetensors", "tokenizer.json", "manifest.json")
+WRITTEN = (
+    *("config.json", "model.safetensors", "ngrams.safetensors"),
+    *("tokenizer.json", "manifest.json"),
+)
 
 
 def places(folder: Path, data: Path, encoder: Path) -> Places:
@@ -135,6 +148,22 @@ def test_folder_says_what_reading_needs(whole: Places) -> None:
     assert set(config["temperatures"]) == set(HEADS)
     assert config["temperatures"]["polarity"] != 1
     assert config["temperatures"]["emotion"] == 1  # of which there are no texts
+
+
+def test_ngrams_are_fitted_on_the_training_texts_and_count_as_the_recipe_says(
+    whole: Places, tmp_path: Path, shared_data: Path, encoder_folder: Path
+) -> None:
+    table = load_file(whole.out / NGRAMS)
+    assert table.keys() == {POLARITY, EMOTION}
+    assert not table[EMOTION].any()  # of which there are no texts
+    bad, plain, good = (table[POLARITY][vocabulary()[piece]] for piece in "坏平好")
+    assert [int(row.argmax()) for row in (bad, plain, good)] == [0, 1, 2]
+    other = places(tmp_path, shared_data, encoder_folder)
+    shutil.copytree(whole.work, other.work)
+    train(recipe(ngrams={"heads": ["polarity"], "weight": 1.0}), other, MACHINE, silent())
+    twice = load_file(other.out / NGRAMS)
+    assert twice.keys() == {POLARITY}
+    torch.testing.assert_close(twice[POLARITY], 2 * table[POLARITY], atol=1e-3, rtol=1e-3)
 
 
 def test_manifest_has_path_rows_and_digest_of_every_file(whole: Places) -> None:
