@@ -62,6 +62,10 @@ class Distillation(_Part):
     teachers: Annotated[tuple[str, ...], Field(min_length=1)]
     weight: Annotated[float, Field(gt=0, le=1)] = Field(description="Against the hard labels.")
     temperature: Annotated[float, Field(ge=1, le=10)] = 2.0
+    sources: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="Sources of whose texts it learns so; null: all. The rest has hard labels.",
+    )
 
 
 def _known_head(name: str) -> str:
@@ -103,6 +107,14 @@ class Stage(_Part):
         0.98, description="Decay each ten steps of the weights' running mean, which is kept."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    adversarial: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        None,
+        description="Length of the step by which word embeddings are moved to where the "
+        "loss is worse, which counts too; null: none. It doubles the time.",
+    )
+    rank: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="Learn changes of this rank, an adapter, to an earlier stage's network."
+    )
     distillation: Distillation | None = None
 
 
@@ -130,6 +142,8 @@ class Recipe(_Part):
     def _check_order(self) -> Self:
         problems: list[str] = []
         known: set[str] = set()
+        adapters = {stage.name for stage in self.stages if stage.rank is not None}
+        whole = {stage.name: tuple(range(len(stage.layers))) for stage in self.stages}
         for index, stage in enumerate(self.stages):
             if stage.start not in {ENCODER, *known}:
                 problems.append(f"stages[{index}].start: no earlier stage is {stage.start!r}")
@@ -138,6 +152,12 @@ class Recipe(_Part):
                     problems.append(
                         f"stages[{index}].distillation.teachers: no earlier stage is {teacher!r}"
                     )
+            if stage.start in adapters:
+                problems.append(f"stages[{index}].start: {stage.start!r} leaves only an adapter")
+            if stage.rank is not None and stage.start == ENCODER:
+                problems.append(f"stages[{index}].start: an adapter changes an earlier stage")
+            elif stage.rank is not None and stage.layers != whole.get(stage.start, stage.layers):
+                problems.append(f"stages[{index}].layers: an adapter keeps all of {stage.start!r}")
             if stage.name in known:
                 problems.append(f"stages[{index}].name: {stage.name!r} stands twice")
             known.add(stage.name)
@@ -154,8 +174,11 @@ def check_sources(recipe: Recipe, sources: Collection[str]) -> None:
         for name in sorted(drawn[stage.name] - set(sources)):
             problems.append(f"stages[{index}].sources: {name!r} is none of {', '.join(sources)}")
         if stage.distillation is not None:
+            learned = stage.distillation.sources or drawn[stage.name]
             taught = {name for teacher in stage.distillation.teachers for name in drawn[teacher]}
-            for name in sorted(drawn[stage.name] - taught):
+            for name in sorted({*learned} - drawn[stage.name]):
+                problems.append(f"stages[{index}].distillation.sources: draws none of {name!r}")
+            for name in sorted({*learned} & drawn[stage.name] - taught):
                 problems.append(f"stages[{index}].distillation.teachers: none labels {name!r}")
     if problems:
         raise RecipeError("; ".join(problems))

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from wanglou.models.adapter import ADAPTER
 from wanglou.models.network import HEADS, OpinionNetwork, load_network
 from wanglou.models.ngrams import load_model, save_ngrams
 from wanglou.models.pieces import PieceEncoder
@@ -19,6 +20,7 @@ from wanglou.models.training.checkpoint import (
     SOFT_LABELS,
     WEIGHTS,
     load_soft_labels,
+    save_adapter,
     save_network,
     save_soft_labels,
 )
@@ -27,6 +29,7 @@ from wanglou.models.training.drawing import Drawer, Share, class_weights
 from wanglou.models.training.example import CorpusError, Example
 from wanglou.models.training.labelled import write_labelled
 from wanglou.models.training.loop import Machine, StageRun
+from wanglou.models.training.low_rank import adapt, adapter_of
 from wanglou.models.training.measuring import HeldOut
 from wanglou.models.training.ngram_fit import fit_ngrams
 from wanglou.models.training.predicting import predict
@@ -108,7 +111,7 @@ def train(recipe: Recipe, places: Places, machine: Machine, console: Console) ->
     """
     _require(places.encoder)
     texts = Texts(recipe, places)
-    check_sources(recipe, texts.shares)
+    check_sources(recipe, dict.fromkeys(row.source for row in texts.prepared.train))
     _remember(texts, places.work, console)
     torch.set_num_threads(1)  # a replica each instead
     trainer = _Trainer(recipe, places, machine, console, texts)
@@ -135,8 +138,8 @@ class _Trainer:
     def done(self, stage: Stage) -> bool:
         """Whether a stage left what it is there for."""
         folder = self._places.work / stage.name
-        wanted = SOFT_LABELS if self._teaches(stage) else WEIGHTS
-        return (folder / wanted).is_file()
+        learned = WEIGHTS if stage.rank is None else ADAPTER
+        return (folder / (SOFT_LABELS if self._teaches(stage) else learned)).is_file()
 
     def run(self, stage: Stage) -> None:
         """Train a stage to its end; where a later one learns from it, write its soft labels."""
@@ -150,7 +153,10 @@ class _Trainer:
             self._machine,
             self._recipe.seed,
         ).run(folder / CHECKPOINT, self._held_out, self._console)
-        save_network(folder, network, self._recipe.pieces)
+        if stage.rank is None:
+            save_network(folder, network, self._recipe.pieces)
+        else:
+            save_adapter(folder, adapter_of(network))
         if self._teaches(stage):
             self._label_softly(network, folder, self._drawn_by(stage))
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -161,8 +167,12 @@ class _Trainer:
         With them go the tokenizer and the manifest.
         """
         out = self._places.out
-        network = load_network(self._places.work / stage.name, torch.float32)
+        network = self._base(stage)
         save_network(out, network, self._recipe.pieces)
+        if stage.rank is None:
+            (out / ADAPTER).unlink(missing_ok=True)
+        else:
+            shutil.copy(self._places.work / stage.name / ADAPTER, out / ADAPTER)
         save_ngrams(out, self._ngrams(network.config.vocab_size))
         model = load_model(out, torch.float32).to(self._machine.device)
         items = self._held_out.items
@@ -185,9 +195,16 @@ class _Trainer:
     def _start(self, stage: Stage) -> OpinionNetwork:
         if stage.start == ENCODER:
             return from_encoder(self._places.encoder, stage.layers, self._recipe.seed)
-        return from_network(
-            load_network(self._places.work / stage.start, torch.float32), stage.layers
-        )
+        start = load_network(self._places.work / stage.start, torch.float32)
+        if stage.rank is None:
+            return from_network(start, stage.layers)
+        adapt(start, stage.rank, self._recipe.seed)
+        return start
+
+    def _base(self, stage: Stage) -> OpinionNetwork:
+        """The network of a stage that is done, or the one that its adapter changes."""
+        name = stage.name if stage.rank is None else stage.start
+        return load_network(self._places.work / name, torch.float32)
 
     def _soft(self, stage: Stage) -> dict[int, torch.Tensor]:
         if stage.distillation is None:

@@ -28,6 +28,7 @@ from tests.training.builders import (
     vocabulary,
     write_lines,
 )
+from wanglou.models.adapter import ADAPTER
 from wanglou.models.bert_opinion import BertOpinion
 from wanglou.models.network import (
     EMOTION,
@@ -40,7 +41,7 @@ from wanglou.models.network import (
 from wanglou.models.ngrams import NGRAMS
 from wanglou.models.opinion import Passage
 from wanglou.models.training import loop, run
-from wanglou.models.training.checkpoint import load_soft_labels
+from wanglou.models.training.checkpoint import WEIGHTS, load_soft_labels
 from wanglou.models.training.example import CorpusError
 from wanglou.models.training.loop import Machine
 from wanglou.models.training.predicting import by_head
@@ -199,6 +200,42 @@ def test_checkpoints_are_gone_when_a_stage_is_done(whole: Places) -> None:
     ]
 
 
+ADAPTER_STAGE = TEACHER | {
+    "name": "adapter",
+    "start": "student",
+    "layers": [0],
+    "rank": 2,
+    "adversarial": 0.1,
+    "distillation": {"teachers": ["teacher"], "weight": 0.5, "sources": ["论坛"]},
+}
+
+
+def test_an_adapter_leaves_the_weights_that_it_changes_as_they_are(
+    done: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = BertOpinion(done.out).read([Passage("坏坏天")])
+    stages = recipe(stages=[TEACHER, STUDENT, ADAPTER_STAGE])
+    monkeypatch.setattr(loop, "hard_loss", raising_at({9}, loop.hard_loss))
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        train(stages, done, MACHINE, silent())
+    train(stages, done, MACHINE, silent())
+    assert [path.name for path in (done.work / "adapter").iterdir()] == [ADAPTER]
+    assert (done.out / ADAPTER).read_bytes() == (done.work / "adapter" / ADAPTER).read_bytes()
+    weights, whole = (done.work / "student" / WEIGHTS), (done.out / WEIGHTS)
+    assert whole.read_bytes() == weights.read_bytes()
+    after = BertOpinion(done.out).read([Passage("坏坏天")])
+    assert after != before
+    shutil.rmtree(done.work / "adapter")
+    told = io.StringIO()
+    train(stages, done, MACHINE, Console(file=told, width=200))
+    assert BertOpinion(done.out).read([Passage("坏坏天")]) == after  # interrupted or not
+    assert f"student is done: {done.work / 'student'}" in told.getvalue()
+    train(recipe(), done, MACHINE, silent())
+    assert not (done.out / ADAPTER).exists()
+    assert BertOpinion(done.out).read([Passage("坏坏天")]) == before
+
+
 def test_another_seed_gives_another_model(whole: Places, fresh: Places) -> None:
     train(recipe(seed=8, stages=[TEACHER | {"epochs": 1}]), fresh, MACHINE, silent())
     name = "model.safetensors"
@@ -299,6 +336,18 @@ def test_missing_file_of_the_encoder_is_named(fresh: Places, tmp_path: Path, nam
     with pytest.raises(CorpusError, match=rf"encoder/{name}: no such file; --encoder names"):
         train(recipe(), without, MACHINE, silent())
     assert not fresh.work.exists()
+
+
+def test_a_source_of_which_every_text_stands_elsewhere_needs_no_teacher(fresh: Places) -> None:
+    texts = (fresh.data / "sentiment/train.jsonl").read_text(encoding="utf-8").splitlines()
+    again = [{"text": json.loads(line)["text"]} for line in texts]
+    write_lines(fresh.recipe.parent / "again.jsonl", again)
+    corpora = [CORPORA[0], {"train": "./again.jsonl", "format": "unlabelled", "hold_out": False}]
+    stages = [
+        TEACHER | {"sources": ["论坛"], "epochs": 1},
+        STUDENT | {"epochs": 1},
+    ]
+    train(recipe(corpora=corpora, stages=stages), fresh, MACHINE, silent())
 
 
 def test_missing_corpus_is_named_before_any_training(fresh: Places) -> None:
