@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from wanglou.models.opinion import ModelError
+
 ADAPTER = "adapter.safetensors"
 
 DOWN, UP = ".down", ".up"
@@ -20,11 +22,17 @@ DOWN, UP = ".down", ".up"
 
 @torch.no_grad()
 def merge_adapter(network: nn.Module, folder: Path) -> None:
-    """Change the network as the folder's adapter says; other tensors of it replace their like."""
+    """Change the network as the folder's adapter says; other tensors of it replace their like.
+
+    Raises `ModelError` where it is the adapter of another network.
+    """
     tensors = load_file(folder / ADAPTER)
-    for name in [name for name in tensors if name.endswith(UP)]:
-        layer = name.removesuffix(UP)
-        change = tensors.pop(name).float() @ tensors.pop(layer + DOWN).float()
-        network.get_parameter(f"{layer}.weight").add_(change)
-    for name, tensor in tensors.items():
-        network.get_parameter(name).copy_(tensor)
+    try:
+        for name in [name for name in tensors if name.endswith(UP)]:
+            layer = name.removesuffix(UP)
+            change = tensors.pop(name).float() @ tensors.pop(layer + DOWN).float()
+            network.get_parameter(f"{layer}.weight").add_(change)
+        for name, tensor in tensors.items():
+            network.get_parameter(name).copy_(tensor)
+    except (AttributeError, RuntimeError) as error:  # no such layer, or of another size
+        raise ModelError(f"{folder / ADAPTER}: is not of these weights: {error}") from error

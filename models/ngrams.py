@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
 from wanglou.models.network import HEADS, OpinionNetwork, load_network
+from wanglou.models.opinion import ModelError
 
 NGRAMS = "ngrams.safetensors"
 
@@ -85,14 +86,24 @@ def save_ngrams(folder: Path, weights: Mapping[str, Tensor]) -> None:
     save_file(halves, folder / NGRAMS)
 
 
-def load_ngrams(folder: Path) -> NgramTerm:
-    """The n-gram term of a folder."""
+def load_ngrams(folder: Path, pieces: int) -> NgramTerm:
+    """The n-gram term of a folder, for a vocabulary of this size. Raises `ModelError`."""
     weights = load_file(folder / NGRAMS)
+    for head, table in weights.items():
+        if head not in HEADS or table.shape != (pieces + PAIRS, len(HEADS[head])):
+            raise ModelError(
+                f"{folder / NGRAMS}: {head} is {' × '.join(map(str, table.shape))}: "
+                f"not a head of this model, or not {pieces} pieces and {PAIRS} pairs × its labels"
+            )
     return NgramTerm({head: weights[head] for head in HEADS if head in weights})
 
 
 def load_model(folder: Path, precision: torch.dtype) -> WideAndDeep:
-    """The model of a folder, ready to predict; the n-gram term is always in float32."""
-    model = WideAndDeep(load_network(folder, precision), load_ngrams(folder))
+    """The model of a folder, ready to predict; the n-gram term is always in float32.
+
+    Raises `ModelError` where its files do not belong together.
+    """
+    network = load_network(folder, precision)
+    model = WideAndDeep(network, load_ngrams(folder, network.config.vocab_size))
     model.eval()
     return model

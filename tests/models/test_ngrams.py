@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models.tiny_model import save_model
+from tests.models.tiny_model import KNOWN, SPECIAL, save_model
 from wanglou.models.network import EMOTION, HEADS, POLARITY, load_network
 from wanglou.models.ngrams import (
+    NGRAMS,
     PAIRS,
     NgramTerm,
     load_model,
@@ -17,9 +18,11 @@ from wanglou.models.ngrams import (
     ngrams,
     save_ngrams,
 )
+from wanglou.models.opinion import ModelError
 from wanglou.models.pieces import Pieces, stack
 
 PIECES = 10
+VOCABULARY = len(SPECIAL) + len(KNOWN)
 
 
 def batch(*texts: list[int], length: int = 8) -> dict[str, Tensor]:
@@ -91,7 +94,7 @@ def test_heads_come_back_from_the_folder_each_with_its_own(tmp_path: Path) -> No
     save_ngrams(tmp_path, made)
     inputs = batch([5, 6, 7])
     expected = NgramTerm({head: rows.half() for head, rows in made.items()})
-    said = load_ngrams(tmp_path)(inputs["input_ids"], inputs["attention_mask"])
+    said = load_ngrams(tmp_path, PIECES)(inputs["input_ids"], inputs["attention_mask"])
     assert said.keys() == {POLARITY, EMOTION}
     for head, values in expected(inputs["input_ids"], inputs["attention_mask"]).items():
         torch.testing.assert_close(said[head], values)
@@ -103,10 +106,30 @@ def test_the_model_says_the_sum_of_both(tmp_path: Path, precision: torch.dtype) 
     inputs = batch([4, 5, 6], [7, 8])
     with torch.inference_mode():
         deep = load_network(folder, precision)(**inputs)
-        wide = load_ngrams(folder)(inputs["input_ids"], inputs["attention_mask"])
+        wide = load_ngrams(folder, VOCABULARY)(inputs["input_ids"], inputs["attention_mask"])
         both = load_model(folder, precision)(**inputs)
     for head in HEADS:
         torch.testing.assert_close(
             both[head], deep[head] + wide[head] if head in wide else deep[head]
         )
     assert both[POLARITY].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem"),
+    [
+        (
+            {"mood": torch.zeros(VOCABULARY + PAIRS, 3)},
+            f"mood is {VOCABULARY + PAIRS} × 3: not a head",
+        ),
+        ({POLARITY: torch.zeros(VOCABULARY + PAIRS, 2)}, f"polarity is {VOCABULARY + PAIRS} × 2"),
+        ({POLARITY: torch.zeros(PAIRS, 3)}, f"or not {VOCABULARY} pieces and {PAIRS} pairs"),
+    ],
+)
+def test_a_file_of_another_model_is_named(
+    tmp_path: Path, weights: dict[str, Tensor], problem: str
+) -> None:
+    folder = save_model(tmp_path)
+    save_ngrams(folder, weights)
+    with pytest.raises(ModelError, match=rf"{NGRAMS}: .*{problem}"):
+        load_model(folder, torch.float32)

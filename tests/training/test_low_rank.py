@@ -9,6 +9,7 @@ from torch import Tensor
 from tests.training.builders import items, network
 from wanglou.models.adapter import merge_adapter
 from wanglou.models.network import HEADS, OpinionNetwork
+from wanglou.models.opinion import ModelError
 from wanglou.models.pieces import stack
 from wanglou.models.training.checkpoint import save_adapter
 from wanglou.models.training.drawing import padded_length
@@ -94,6 +95,13 @@ def test_a_change_is_of_the_rank_asked_for(tmp_path: Path) -> None:
             assert int(torch.linalg.matrix_rank(change, rtol=1e-3)) == RANK, name
         else:
             assert not change.any(), name
+
+
+@pytest.mark.parametrize("other", [{"num_hidden_layers": 1}, {"intermediate_size": 16}])
+def test_the_adapter_of_another_network_is_refused(tmp_path: Path, other: dict[str, int]) -> None:
+    save_adapter(tmp_path, adapter_of(adapted()))
+    with pytest.raises(ModelError, match=r"adapter\.safetensors: is not of these weights: "):
+        merge_adapter(network(**other), tmp_path)
 
 
 def test_the_same_seed_begins_with_the_same_factors() -> None:
