@@ -158,7 +158,7 @@ class StageRun:
                 logits = network(**inputs)
             told = hard_loss(logits, items, self._weights, self._stage.label_smoothing)
             if distillation is not None:
-                soft = soft_rows(self._soft, items, distillation.sources).to(device)
+                soft = soft_rows(self._soft, items).to(device)
                 learned = soft_loss(logits, soft, distillation.temperature)
                 told = (1 - distillation.weight) * told + distillation.weight * learned
             return told / total

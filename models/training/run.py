@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ from wanglou.models.training.recipe import (
     Stage,
     check_sources,
 )
-from wanglou.models.training.soft_labels import average, leave_out, soft_key
+from wanglou.models.training.soft_labels import UNKNOWN, average, key_of, leave_out
 
 MANIFEST = "manifest.json"
 HELD_OUT = "dev.jsonl"
@@ -209,8 +210,18 @@ class _Trainer:
     def _soft(self, stage: Stage) -> dict[int, torch.Tensor]:
         if stage.distillation is None:
             return {}
-        folders = (self._places.work / name for name in stage.distillation.teachers)
-        return average(load_soft_labels(folder) for folder in folders)
+        known = average(
+            self._labels(teacher, sources)
+            for teacher, sources in stage.distillation.teachers.items()
+        )
+        unasked = {key_of(item): UNKNOWN for item in self._drawn_by(stage).variants()}
+        return unasked | known
+
+    def _labels(self, teacher: str, sources: Collection[str] | None) -> dict[int, torch.Tensor]:
+        labels = load_soft_labels(self._places.work / teacher)
+        if sources is None:
+            return labels
+        return {key: labels[key] for key in map(key_of, self._drawer.of(sources).variants())}
 
     def _teaches(self, stage: Stage) -> bool:
         return any(
@@ -226,7 +237,7 @@ class _Trainer:
         self._console.print(f"{len(items):,} texts to label softly")
         logits = predict(network, items, self._machine.device, self._machine.replicas)
         leave_out(logits, HEADS.keys() - drawer.heads())
-        keys = torch.tensor([soft_key(item.text, item.institution) for item in items])
+        keys = torch.tensor([key_of(item) for item in items])
         save_soft_labels(folder, keys, logits)
         self._console.print(f"soft labels: {folder / SOFT_LABELS}")
 

@@ -23,21 +23,14 @@ def soft_key(text: str, institution: str | None) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def soft_rows(
-    soft: Mapping[int, Tensor], items: Sequence[Item], sources: Collection[str] | None = None
-) -> Tensor:
-    """The soft labels of items, items × labels; NaN where the source is another.
+def key_of(item: Item) -> int:
+    """The key of an item's text with its institution, if it is marked."""
+    return soft_key(item.text, item.institution)
 
-    Raises `KeyError` for a text without.
-    """
-    return torch.stack(
-        [
-            soft[soft_key(item.text, item.institution)]
-            if sources is None or item.source in sources
-            else UNKNOWN
-            for item in items
-        ]
-    )
+
+def soft_rows(soft: Mapping[int, Tensor], items: Sequence[Item]) -> Tensor:
+    """The soft labels of items, items × labels. Raises `KeyError` for a text without."""
+    return torch.stack([soft[key_of(item)] for item in items])
 
 
 def average(teachers: Iterable[Mapping[int, Tensor]]) -> dict[int, Tensor]:

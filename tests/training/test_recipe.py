@@ -48,7 +48,7 @@ SECOND = STUDENT | {"start": ENCODER}
         ({"stages": [TEACHER | {"layers": [0, -1]}]}, "stages[0].layers[1]: Input should be gr"),
         (
             {"stages": [TEACHER, STUDENT | {"distillation": {"teachers": [], "weight": 1}}]},
-            "stages[1].distillation.teachers: Tuple should have at least 1 item",
+            "stages[1].distillation.teachers: Value should have at least 1 item",
         ),
         (
             {"corpora": [CORPORA[0], CORPORA[1] | {"format": "xml"}]},

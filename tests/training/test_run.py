@@ -47,6 +47,7 @@ from wanglou.models.training.loop import Machine
 from wanglou.models.training.predicting import by_head
 from wanglou.models.training.recipe import RecipeError
 from wanglou.models.training.run import Places, train
+from wanglou.models.training.soft_labels import soft_key
 
 MACHINE = Machine(torch.device("cpu"), 2)
 WRITTEN = (
@@ -206,7 +207,7 @@ ADAPTER_STAGE = TEACHER | {
     "layers": [0],
     "rank": 2,
     "adversarial": 0.1,
-    "distillation": {"teachers": ["teacher"], "weight": 0.5, "sources": ["论坛"]},
+    "distillation": {"teachers": {"teacher": ["论坛"]}, "weight": 0.5},
 }
 
 
@@ -424,6 +425,42 @@ def test_teachers_of_some_sources_label_what_they_learned(fresh: Places) -> None
         assert {head for head, part in rows.items() if not part.isnan().any()} == known
         assert all(rows[head].isnan().all() for head in HEADS.keys() - known)
     BertOpinion(fresh.out)
+
+
+def test_a_teacher_is_asked_only_about_the_sources_named(
+    done: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = TEACHER | {"name": "second", "layers": [0], "epochs": 1, "sources": ["论坛"]}
+    teachers = {"teacher": ["finese", "comments"], "second": None}
+    student = STUDENT | {"epochs": 1, "distillation": {"teachers": teachers, "weight": 0.5}}
+    used: list[dict[int, Tensor]] = []
+
+    class Keeping(run.StageRun):
+        def __init__(self, *arguments: Any) -> None:
+            used.append(arguments[4])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(run, "StageRun", Keeping)
+    shutil.rmtree(done.work / "student")
+    train(recipe(stages=[TEACHER, second, student]), done, MACHINE, silent())
+    first, other = (load_soft_labels(done.work / name) for name in ("teacher", "second"))
+    texts = run.Texts(recipe(), done).prepared.train
+    for source, expected in (("论坛", other), ("finese", first), ("comments", first)):
+        keys = [soft_key(row.text, None) for row in texts if row.source == source]
+        for key in keys:
+            assert torch.equal(used[-1][key].isnan(), expected[key].isnan())
+            torch.testing.assert_close(used[-1][key], expected[key], equal_nan=True)
+    marked = [soft_key(row.text, row.institution) for row in texts if row.source == "finnsp"]
+    assert marked
+    assert all(used[-1][key].isnan().all() for key in marked)  # nobody is asked about them
+
+
+def test_a_source_that_a_teacher_does_not_label_is_named(fresh: Places) -> None:
+    posts = TEACHER | {"sources": ["论坛"]}
+    asked = {"teachers": {"teacher": ["论坛", "finese"]}, "weight": 0.5}
+    problem = "stages[1].distillation.teachers.teacher: does not label 'finese'"
+    with pytest.raises(RecipeError, match=re.escape(problem)):
+        train(recipe(stages=[posts, STUDENT | {"distillation": asked}]), fresh, MACHINE, silent())
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,6 @@ def test_rows_come_in_the_order_of_the_items() -> None:
         soft_rows(soft, [item(text="乙")])
 
 
-def test_texts_of_other_sources_have_no_soft_labels() -> None:
-    size = sum(map(len, HEADS.values()))
-    soft = {soft_key("甲", None): torch.arange(float(size))}
-    rows = soft_rows(soft, [item(text="甲"), item(text="乙", source="银行")], ["论坛"])
-    assert rows[0].tolist() == list(range(size))
-    assert rows[1].isnan().all()
-
-
 def test_average_is_the_mean_of_the_teachers_that_know() -> None:
     teachers = [
         {1: torch.tensor([0.0, nan]), 2: torch.tensor([1.0, nan])},
