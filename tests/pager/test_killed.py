@@ -91,5 +91,8 @@ async def test_a_pager_that_was_frozen_tells_nothing_once_another_has_gone_on(
             await one.send(alert("other.run"))
             await until(lambda: len(hook.told) >= 3, "the third")
             del running
-        assert len(hook.told) == 3
-        assert len({told.headers["Idempotency-Key"] for told in hook.told}) == 3
+        keys = told_keys(hook)
+        second = keys.index("hexing-bank.run-2")
+        # The first may have been frozen told and not recorded; the last, caught by a rebalance.
+        assert set(keys[:second]) == {"hexing-bank.run-1"}
+        assert set(keys[second + 1 :]) == {"other.run-1"}
