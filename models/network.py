@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
+from wanglou.models.adapter import ADAPTER, merge_adapter
 from wanglou.models.taxonomy import EVENT_TYPES
 
 POLARITY = "polarity"
@@ -94,13 +95,16 @@ def _means(states: Tensor, *chosen: Tensor) -> Tensor:
 
 
 def load_network(folder: Path, precision: torch.dtype) -> OpinionNetwork:
-    """The network of a folder, ready to predict."""
+    """The network of a folder, changed by its adapter if it has one, ready to predict."""
     disable_progress_bar()
     network: OpinionNetwork = OpinionNetwork.from_pretrained(
         folder,
         local_files_only=True,
-        dtype=precision,
+        dtype=torch.float32,
         attn_implementation="eager",  # on texts this short faster than the fused one
     )
+    if (folder / ADAPTER).is_file():
+        merge_adapter(network, folder)
+    network.to(precision)  # type: ignore[arg-type]
     network.eval()
     return network

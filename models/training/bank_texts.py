@@ -1,6 +1,7 @@
 """Training texts about banks that the project wrote itself: templates, filled at random.
 
-The templates and their labels are in ``bank_texts.yaml``, which says how to edit them.
+The templates and their labels are in ``bank_texts.yaml``, which says how to edit them, and in
+``bank_texts_more.yaml``, which came later.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,9 @@ from wanglou.models.taxonomy import EventType
 
 DEFAULT = Path(__file__).with_name("bank_texts.yaml")
 """The templates that come with the project."""
+
+LIKE = "like"
+"""Key of a file that has all but its groups from another one, beside it."""
 
 ANONYMOUS_SHARE = 0.2
 """Of the texts about one institution, those in which a generic phrase stands for its name."""
@@ -125,9 +129,16 @@ def invented_names(path: Path = DEFAULT) -> tuple[str, ...]:
     return tuple(stem + kind.endings[0] for kind in kinds for stem in kind.stems)
 
 
+def _content(path: Path) -> Any:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if isinstance(content, dict) and LIKE in content:
+        return _content(path.with_name(str(content.pop(LIKE)))) | content
+    return content
+
+
 def _load(path: Path) -> _Templates:
     try:
-        templates = _Templates.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        templates = _Templates.model_validate(_content(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from wanglou.models.adapter import ADAPTER
 from wanglou.models.network import HEADS, OpinionNetwork
 
 WEIGHTS = "model.safetensors"
@@ -52,6 +53,11 @@ def save_network(folder: Path, network: OpinionNetwork, pieces: int, **more: Any
     network.config.save_pretrained(folder)
     halves = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_atomically(folder / WEIGHTS, lambda beside: save_file(halves, beside, {"format": "pt"}))
+
+
+def save_adapter(folder: Path, tensors: dict[str, Tensor]) -> None:
+    """Write an adapter, which `wanglou.models.adapter` merges into the network that it changes."""
+    save_atomically(folder / ADAPTER, lambda beside: save_file(tensors, beside))
 
 
 def save_soft_labels(folder: Path, keys: Tensor, logits: Tensor) -> None:

@@ -159,7 +159,7 @@ def _own(path: Path) -> Iterator[Example]:
         if row.institution_negative is not None:
             labels[INSTITUTION_NEGATIVE] = int(row.institution_negative)
         name = None if row.institution is None else normalise(row.institution)
-        yield Example(normalise(row.text), "own", labels, name)
+        yield Example(normalise(row.text), path.stem, labels, name)
 
 
 def _unlabelled(path: Path) -> Iterator[Example]:

@@ -24,6 +24,7 @@ from torch import Tensor
 from wanglou.models.network import OpinionNetwork
 from wanglou.models.pieces import stack
 from wanglou.models.precision import fast_autocast
+from wanglou.models.training.adversarial import adversarial_backward
 from wanglou.models.training.checkpoint import load_checkpoint, save_checkpoint
 from wanglou.models.training.drawing import Drawer, Item, padded_length
 from wanglou.models.training.measuring import HeldOut
@@ -146,22 +147,27 @@ class StageRun:
                 self._average[name].lerp_(parameter, 1 - decay)
 
     def _part(self, network: OpinionNetwork, items: Sequence[Item], total: int) -> float:
-        if not items:
-            return 0.0
-        device = self._machine.device
+        distillation, device = self._stage.distillation, self._machine.device
+        if not items or (distillation is None and not any(item.labels for item in items)):
+            return 0.0  # nothing to learn
         inputs = stack([item.window for item in items], padded_length(items))
-        with fast_autocast(device):
-            logits = network(**{name: tensor.to(device) for name, tensor in inputs.items()})
-        loss = hard_loss(logits, items, self._weights, self._stage.label_smoothing)
-        if (distillation := self._stage.distillation) is not None:
-            soft = soft_rows(self._soft, items).to(device)
-            learned = soft_loss(logits, soft, distillation.temperature)
-            loss = (1 - distillation.weight) * loss + distillation.weight * learned
-        if not loss.requires_grad:
-            return 0.0  # none of the texts has a label, and there is no teacher
-        loss = loss / total
-        loss.backward()
-        return float(loss.detach())
+        inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+
+        def loss() -> Tensor:
+            with fast_autocast(device):
+                logits = network(**inputs)
+            told = hard_loss(logits, items, self._weights, self._stage.label_smoothing)
+            if distillation is not None:
+                soft = soft_rows(self._soft, items).to(device)
+                learned = soft_loss(logits, soft, distillation.temperature)
+                told = (1 - distillation.weight) * told + distillation.weight * learned
+            return told / total
+
+        if self._stage.adversarial is not None:
+            return adversarial_backward(network, loss, self._stage.adversarial)
+        plain = loss()
+        plain.backward()
+        return float(plain.detach())
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from wanglou.models.network import HEADS
 from wanglou.models.opinion import ModelError
@@ -56,12 +64,31 @@ class Unseen(_Part):
     format: Annotated[str, AfterValidator(_known_format)]
 
 
-class Distillation(_Part):
-    """Learn from the soft labels that an earlier stage left."""
+def _all_they_know(teachers: object) -> object:
+    return dict.fromkeys(teachers) if isinstance(teachers, list | tuple) else teachers
 
-    teachers: Annotated[tuple[str, ...], Field(min_length=1)]
+
+_Sources = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Distillation(_Part):
+    """Learn from the soft labels that earlier stages left."""
+
+    teachers: Annotated[
+        dict[str, _Sources | None], BeforeValidator(_all_they_know), Field(min_length=1)
+    ] = Field(
+        description="Stages, as a list; or by stage the sources that it is asked about: those that "
+        "nobody is asked about have their hard labels only."
+    )
     weight: Annotated[float, Field(gt=0, le=1)] = Field(description="Against the hard labels.")
     temperature: Annotated[float, Field(ge=1, le=10)] = 2.0
+
+    def asked(self, drawn: Mapping[str, Set[str]]) -> dict[str, Set[str]]:
+        """By teacher the sources that it is asked about, of those that each stage draws."""
+        return {
+            name: drawn[name] if sources is None else set(sources)
+            for name, sources in self.teachers.items()
+        }
 
 
 def _known_head(name: str) -> str:
@@ -84,7 +111,7 @@ class Stage(_Part):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     start: str = Field(ENCODER, description="`encoder`, or the stage whose weights it starts from.")
-    sources: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+    sources: _Sources | None = Field(
         None, description="Sources whose texts it learns from and labels; null: all."
     )
     layers: tuple[Annotated[int, Field(ge=0)], ...] = Field(
@@ -103,6 +130,14 @@ class Stage(_Part):
         0.98, description="Decay each ten steps of the weights' running mean, which is kept."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    adversarial: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        None,
+        description="Length of the step by which word embeddings are moved to where the "
+        "loss is worse, which counts too; null: none. It doubles the time.",
+    )
+    rank: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="Learn changes of this rank, an adapter, to an earlier stage's network."
+    )
     distillation: Distillation | None = None
 
 
@@ -130,6 +165,8 @@ class Recipe(_Part):
     def _check_order(self) -> Self:
         problems: list[str] = []
         known: set[str] = set()
+        adapters = {stage.name for stage in self.stages if stage.rank is not None}
+        whole = {stage.name: tuple(range(len(stage.layers))) for stage in self.stages}
         for index, stage in enumerate(self.stages):
             if stage.start not in {ENCODER, *known}:
                 problems.append(f"stages[{index}].start: no earlier stage is {stage.start!r}")
@@ -138,6 +175,12 @@ class Recipe(_Part):
                     problems.append(
                         f"stages[{index}].distillation.teachers: no earlier stage is {teacher!r}"
                     )
+            if stage.start in adapters:
+                problems.append(f"stages[{index}].start: {stage.start!r} leaves only an adapter")
+            if stage.rank is not None and stage.start == ENCODER:
+                problems.append(f"stages[{index}].start: an adapter changes an earlier stage")
+            elif stage.rank is not None and stage.layers != whole.get(stage.start, stage.layers):
+                problems.append(f"stages[{index}].layers: an adapter keeps all of {stage.start!r}")
             if stage.name in known:
                 problems.append(f"stages[{index}].name: {stage.name!r} stands twice")
             known.add(stage.name)
@@ -153,10 +196,16 @@ def check_sources(recipe: Recipe, sources: Collection[str]) -> None:
     for index, stage in enumerate(recipe.stages):
         for name in sorted(drawn[stage.name] - set(sources)):
             problems.append(f"stages[{index}].sources: {name!r} is none of {', '.join(sources)}")
-        if stage.distillation is not None:
-            taught = {name for teacher in stage.distillation.teachers for name in drawn[teacher]}
-            for name in sorted(drawn[stage.name] - taught):
-                problems.append(f"stages[{index}].distillation.teachers: none labels {name!r}")
+        if stage.distillation is None:
+            continue
+        place = f"stages[{index}].distillation.teachers"
+        asked = stage.distillation.asked(drawn)
+        for teacher, named in asked.items():
+            for name in sorted(named - drawn[teacher]):
+                problems.append(f"{place}.{teacher}: does not label {name!r}")
+        if set(stage.distillation.teachers.values()) == {None}:
+            for name in sorted(drawn[stage.name] - set().union(*asked.values())):
+                problems.append(f"{place}: none labels {name!r}")
     if problems:
         raise RecipeError("; ".join(problems))
 

@@ -9,8 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from wanglou.models.network import HEADS
 from wanglou.models.training.drawing import Item
 from wanglou.models.training.predicting import by_head
+
+UNKNOWN = torch.full((sum(map(len, HEADS.values())),), torch.nan)
+"""The soft labels of a text of which no teacher says anything."""
 
 
 def soft_key(text: str, institution: str | None) -> int:
@@ -19,9 +23,14 @@ def soft_key(text: str, institution: str | None) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def key_of(item: Item) -> int:
+    """The key of an item's text with its institution, if it is marked."""
+    return soft_key(item.text, item.institution)
+
+
 def soft_rows(soft: Mapping[int, Tensor], items: Sequence[Item]) -> Tensor:
     """The soft labels of items, items × labels. Raises `KeyError` for a text without."""
-    return torch.stack([soft[soft_key(item.text, item.institution)] for item in items])
+    return torch.stack([soft[key_of(item)] for item in items])
 
 
 def average(teachers: Iterable[Mapping[int, Tensor]]) -> dict[int, Tensor]:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from wanglou.models.training.bank_texts import BankText, bank_texts
+from wanglou.models.training.bank_texts import DEFAULT, BankText, bank_texts
 
 HEAD = """
 kinds:
@@ -26,6 +27,48 @@ def expand(folder: Path, group: str, *, limit: int = 20) -> list[BankText]:
     path = folder / "texts.yaml"
     path.write_text(HEAD + group, encoding="utf-8")
     return bank_texts(path, seed=1, limit_per_template=limit)
+
+
+def like_another(folder: Path, more: str) -> list[BankText]:
+    """The texts of a file that has all but its groups from another."""
+    (folder / "texts.yaml").write_text(
+        HEAD + "- {polarity: negative, texts: '崩了'}", encoding="utf-8"
+    )
+    path = folder / "more.yaml"
+    path.write_text(f"like: texts.yaml\n{more}", encoding="utf-8")
+    return bank_texts(path, seed=1, limit_per_template=20)
+
+
+def test_a_file_like_another_has_its_words_and_groups_of_its_own(tmp_path: Path) -> None:
+    group = "groups: [{polarity: neutral, plain: true, first: false, texts: '{bank}收{amount}'}]"
+    texts = {text.text for text in like_another(tmp_path, group)}
+    assert texts == {
+        f"{bank}收{amount}"
+        for bank in ("青屿银行", "岚州银行", "某银行")
+        for amount in ("五千", "三万")
+    }
+
+
+def test_a_file_like_another_may_have_words_of_its_own(tmp_path: Path) -> None:
+    more = """
+slots: {amount: [两块]}
+groups: [{polarity: neutral, plain: true, texts: '收{amount}'}]
+"""
+    assert {text.text for text in like_another(tmp_path, more)} == {"收两块"}
+
+
+def test_a_file_like_one_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "more.yaml"
+    path.write_text("like: nowhere.yaml\ngroups: []", encoding="utf-8")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
+        bank_texts(path, seed=1, limit_per_template=1)
+
+
+@pytest.mark.parametrize("path", [DEFAULT, DEFAULT.with_name("bank_texts_more.yaml")])
+def test_every_shipped_template_is_filled(path: Path) -> None:
+    groups = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    templates = sum(len(group["texts"].strip().splitlines()) for group in groups)
+    assert len(bank_texts(path, seed=1, limit_per_template=1)) >= templates
 
 
 def test_same_seed_gives_the_same_texts() -> None:

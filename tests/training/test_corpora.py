@@ -131,10 +131,10 @@ def test_own_texts_have_labels_of_several_heads(
     ]
     monkeypatch.setattr(corpora, "bank_texts", lambda path, **options: rows)
     assert read_corpus(tmp_path / "any", "own") == [
-        Example("和兴银行挺好", "own", {POLARITY: POSITIVE}),
+        Example("和兴银行挺好", "any", {POLARITY: POSITIVE}),
         Example(
             "和兴银行取不出钱",
-            "own",
+            "any",
             {
                 POLARITY: NEGATIVE,
                 EMOTION: HEADS[EMOTION].index("fear"),
@@ -146,8 +146,9 @@ def test_own_texts_have_labels_of_several_heads(
     ]
 
 
-def test_the_shipped_own_texts_are_read() -> None:
-    examples = read_corpus(DEFAULT_RECIPE.with_name("bank_texts.yaml"), "own")
+@pytest.mark.parametrize("name", ["bank_texts.yaml", "bank_texts_more.yaml"])
+def test_the_shipped_own_texts_are_read(name: str) -> None:
+    examples = read_corpus(DEFAULT_RECIPE.with_name(name), "own")
     assert {head for example in examples for head in example.labels} == {*HEADS}
     for example in examples:
         assert (INSTITUTION_NEGATIVE in example.labels) == (example.institution is not None)

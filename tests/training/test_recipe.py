@@ -48,7 +48,7 @@ SECOND = STUDENT | {"start": ENCODER}
         ({"stages": [TEACHER | {"layers": [0, -1]}]}, "stages[0].layers[1]: Input should be gr"),
         (
             {"stages": [TEACHER, STUDENT | {"distillation": {"teachers": [], "weight": 1}}]},
-            "stages[1].distillation.teachers: Tuple should have at least 1 item",
+            "stages[1].distillation.teachers: Value should have at least 1 item",
         ),
         (
             {"corpora": [CORPORA[0], CORPORA[1] | {"format": "xml"}]},
@@ -61,6 +61,29 @@ SECOND = STUDENT | {"start": ENCODER}
             "ngrams.heads[1]: is none of polarity, emotion, ",
         ),
         ({"ngrams": {"heads": ["polarity"], "weight": 0}}, "ngrams.weight: Input should be gr"),
+        (
+            {"stages": [TEACHER | {"rank": 4}]},
+            "stages[0].start: an adapter changes an earlier stage",
+        ),
+        (
+            {
+                "stages": [
+                    TEACHER,
+                    TEACHER | {"name": "a", "start": "teacher", "rank": 4, "layers": [1]},
+                ]
+            },
+            "stages[1].layers: an adapter keeps all of 'teacher'",
+        ),
+        (
+            {
+                "stages": [
+                    TEACHER,
+                    TEACHER | {"name": "a", "start": "teacher", "rank": 4},
+                    TEACHER | {"name": "b", "start": "a"},
+                ]
+            },
+            "stages[2].start: 'a' leaves only an adapter",
+        ),
         ({"unseen": [{"file": "a", "format": "x"}]}, "unseen[0].format: is none of sentiment"),
         ({"unmark": 1.5}, "unmark: Input should be less than or equal to 1 (got 1.5)"),
         ({"piece": 128}, "piece: Extra inputs are not permitted"),

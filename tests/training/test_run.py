@@ -28,6 +28,7 @@ from tests.training.builders import (
     vocabulary,
     write_lines,
 )
+from wanglou.models.adapter import ADAPTER
 from wanglou.models.bert_opinion import BertOpinion
 from wanglou.models.network import (
     EMOTION,
@@ -40,12 +41,13 @@ from wanglou.models.network import (
 from wanglou.models.ngrams import NGRAMS
 from wanglou.models.opinion import Passage
 from wanglou.models.training import loop, run
-from wanglou.models.training.checkpoint import load_soft_labels
+from wanglou.models.training.checkpoint import WEIGHTS, load_soft_labels
 from wanglou.models.training.example import CorpusError
 from wanglou.models.training.loop import Machine
 from wanglou.models.training.predicting import by_head
 from wanglou.models.training.recipe import RecipeError
 from wanglou.models.training.run import Places, train
+from wanglou.models.training.soft_labels import soft_key
 
 MACHINE = Machine(torch.device("cpu"), 2)
 WRITTEN = (
@@ -199,6 +201,42 @@ def test_checkpoints_are_gone_when_a_stage_is_done(whole: Places) -> None:
     ]
 
 
+ADAPTER_STAGE = TEACHER | {
+    "name": "adapter",
+    "start": "student",
+    "layers": [0],
+    "rank": 2,
+    "adversarial": 0.1,
+    "distillation": {"teachers": {"teacher": ["论坛"]}, "weight": 0.5},
+}
+
+
+def test_an_adapter_leaves_the_weights_that_it_changes_as_they_are(
+    done: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = BertOpinion(done.out).read([Passage("坏坏天")])
+    stages = recipe(stages=[TEACHER, STUDENT, ADAPTER_STAGE])
+    monkeypatch.setattr(loop, "hard_loss", raising_at({9}, loop.hard_loss))
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        train(stages, done, MACHINE, silent())
+    train(stages, done, MACHINE, silent())
+    assert [path.name for path in (done.work / "adapter").iterdir()] == [ADAPTER]
+    assert (done.out / ADAPTER).read_bytes() == (done.work / "adapter" / ADAPTER).read_bytes()
+    weights, whole = (done.work / "student" / WEIGHTS), (done.out / WEIGHTS)
+    assert whole.read_bytes() == weights.read_bytes()
+    after = BertOpinion(done.out).read([Passage("坏坏天")])
+    assert after != before
+    shutil.rmtree(done.work / "adapter")
+    told = io.StringIO()
+    train(stages, done, MACHINE, Console(file=told, width=200))
+    assert BertOpinion(done.out).read([Passage("坏坏天")]) == after  # interrupted or not
+    assert f"student is done: {done.work / 'student'}" in told.getvalue()
+    train(recipe(), done, MACHINE, silent())
+    assert not (done.out / ADAPTER).exists()
+    assert BertOpinion(done.out).read([Passage("坏坏天")]) == before
+
+
 def test_another_seed_gives_another_model(whole: Places, fresh: Places) -> None:
     train(recipe(seed=8, stages=[TEACHER | {"epochs": 1}]), fresh, MACHINE, silent())
     name = "model.safetensors"
@@ -306,7 +344,10 @@ def test_a_source_of_which_every_text_stands_elsewhere_needs_no_teacher(fresh: P
     again = [{"text": json.loads(line)["text"]} for line in texts]
     write_lines(fresh.recipe.parent / "again.jsonl", again)
     corpora = [CORPORA[0], {"train": "./again.jsonl", "format": "unlabelled", "hold_out": False}]
-    stages = [TEACHER | {"sources": ["论坛"], "epochs": 1}, STUDENT | {"epochs": 1}]
+    stages = [
+        TEACHER | {"sources": ["论坛"], "epochs": 1},
+        STUDENT | {"epochs": 1},
+    ]
     train(recipe(corpora=corpora, stages=stages), fresh, MACHINE, silent())
 
 
@@ -384,6 +425,42 @@ def test_teachers_of_some_sources_label_what_they_learned(fresh: Places) -> None
         assert {head for head, part in rows.items() if not part.isnan().any()} == known
         assert all(rows[head].isnan().all() for head in HEADS.keys() - known)
     BertOpinion(fresh.out)
+
+
+def test_a_teacher_is_asked_only_about_the_sources_named(
+    done: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = TEACHER | {"name": "second", "layers": [0], "epochs": 1, "sources": ["论坛"]}
+    teachers = {"teacher": ["finese", "comments"], "second": None}
+    student = STUDENT | {"epochs": 1, "distillation": {"teachers": teachers, "weight": 0.5}}
+    used: list[dict[int, Tensor]] = []
+
+    class Keeping(run.StageRun):
+        def __init__(self, *arguments: Any) -> None:
+            used.append(arguments[4])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(run, "StageRun", Keeping)
+    shutil.rmtree(done.work / "student")
+    train(recipe(stages=[TEACHER, second, student]), done, MACHINE, silent())
+    first, other = (load_soft_labels(done.work / name) for name in ("teacher", "second"))
+    texts = run.Texts(recipe(), done).prepared.train
+    for source, expected in (("论坛", other), ("finese", first), ("comments", first)):
+        keys = [soft_key(row.text, None) for row in texts if row.source == source]
+        for key in keys:
+            assert torch.equal(used[-1][key].isnan(), expected[key].isnan())
+            torch.testing.assert_close(used[-1][key], expected[key], equal_nan=True)
+    marked = [soft_key(row.text, row.institution) for row in texts if row.source == "finnsp"]
+    assert marked
+    assert all(used[-1][key].isnan().all() for key in marked)  # nobody is asked about them
+
+
+def test_a_source_that_a_teacher_does_not_label_is_named(fresh: Places) -> None:
+    posts = TEACHER | {"sources": ["论坛"]}
+    asked = {"teachers": {"teacher": ["论坛", "finese"]}, "weight": 0.5}
+    problem = "stages[1].distillation.teachers.teacher: does not label 'finese'"
+    with pytest.raises(RecipeError, match=re.escape(problem)):
+        train(recipe(stages=[posts, STUDENT | {"distillation": asked}]), fresh, MACHINE, silent())
 
 
 @pytest.mark.parametrize(
