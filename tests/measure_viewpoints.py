@@ -27,7 +27,7 @@ from wanglou.models.network import load_network
 from wanglou.models.opinion import Passage
 from wanglou.models.pieces import SPECIAL, PieceEncoder, stack
 from wanglou.models.risk_parameters import RiskParameters, ViewpointParameters
-from wanglou.models.rules import load
+from wanglou.models.rules import RulesFile
 from wanglou.models.text import normalise
 from wanglou.models.viewpoints import Cluster, add_viewpoint, decode, encode
 from wanglou.schemas.mention import Polarity, ScoredMention
@@ -105,7 +105,7 @@ def agreement(
 
 def main() -> None:
     """Read the check with the shipped model and print both tables."""
-    parameters = load(DEPLOY / "risk.yaml", RiskParameters).viewpoints
+    parameters = RulesFile.read(DEPLOY / "risk.yaml", RiskParameters).rules.viewpoints
     cases = load_cases()
     events = [(layers(passages), labels) for passages, labels in cases]
     count = events[0][0].shape[1]
