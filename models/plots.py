@@ -147,7 +147,7 @@ def draw_confusion(reports: Sequence[HeadReport], path: Path) -> None:
         for row in _rows([_panel(report, source) for source in report.sources])
     ]
     width = max(sum(panel.width for panel in row) for row in rows)
-    height = sum(row[0].height for row in rows) + HEADING_INCHES
+    height = sum(map(_height, rows)) + HEADING_INCHES
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         figure.text(
@@ -163,7 +163,7 @@ def draw_confusion(reports: Sequence[HeadReport], path: Path) -> None:
             for panel in row:
                 _confusion_panel(figure, panel, left, top)
                 left += panel.width
-            top -= row[0].height
+            top -= _height(row)
         figure.savefig(path, dpi=DOTS_PER_INCH)
 
 
@@ -211,6 +211,11 @@ def _rows(panels: Sequence[_Panel]) -> list[list[_Panel]]:
             rows.append([])
         rows[-1].append(panel)
     return rows
+
+
+def _height(row: Sequence[_Panel]) -> float:
+    """Inches: a source may have fewer labels than its neighbour."""
+    return max(panel.height for panel in row)
 
 
 def _confusion_panel(figure: Figure, panel: _Panel, left: float, top: float) -> None:
