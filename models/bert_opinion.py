@@ -39,8 +39,7 @@ CACHED_PASSAGES = 20_000
 
 LongTexts = Literal["name", "head"]
 """Which 128 pieces of a longer text are read: those around the institution's first name, or always
-its head. On FinNSP the first is better (macro-F1 .865 against .836); averaging over two or four
-windows was no better than one (.859, .858)."""
+its head. The first is better; the mean over several windows is not (figures in the model card)."""
 
 DECIMALS = 4
 """Digits of a probability."""

@@ -1,8 +1,7 @@
 """Forward and backward on several cores at once: one replica of the network a core.
 
 The threads of one forward wait for each other; replicas that share the weights, each with a part of
-the batch, do not. On two cores a step takes .72 of the time that it takes with two threads in one
-replica (`make bench` does not measure it; 6 layers, 32 texts of 48 pieces, bfloat16).
+the batch, do not.
 """
 
 from __future__ import annotations
