@@ -27,12 +27,12 @@ def train(data: Path, encoder: Path, *arguments: str, **fields: object) -> Resul
 
 
 def test_train_writes_a_model(shared_data: Path, encoder_folder: Path) -> None:
-    result = train(shared_data, encoder_folder, "--work", "a/work", "--out", "b/out")
+    result = train(shared_data, encoder_folder, "--work", "a/stages", "--out", "b/out")
     assert result.exit_code == ExitCode.DONE, result.output
     assert "teacher, epoch 1" in result.stdout
     BertOpinion(Path("b/out"))
-    again = train(shared_data, encoder_folder, "--work", "a/work", "--out", "b/out")
-    assert f"teacher is done: {Path('a/work/teacher')}" in again.stdout
+    again = train(shared_data, encoder_folder, "--work", "a/stages", "--out", "b/out")
+    assert f"teacher is done: {Path('a/stages/teacher')}" in again.stdout
 
 
 def test_folders_of_its_own_where_none_are_given(shared_data: Path, encoder_folder: Path) -> None:
